@@ -1,0 +1,163 @@
+//! What is done to an agent at a point.
+
+use super::{Signal, format_span, parse_span};
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Whom a signal goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Target {
+    /// The process that Quietus started.
+    Leader,
+    /// The process group of the leader, as a terminal's Ctrl-C does.
+    Group,
+    /// Every process of the agent, as systemd's `KillMode=control-group` does.
+    All,
+}
+
+/// One step of an injection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// Send a signal.
+    Signal(Signal, Target),
+    /// Wait before the next step; an agent that ends meanwhile ends the sequence.
+    Wait(Duration),
+    /// Close the agent's standard input.
+    StdinEof,
+    /// Hang up the terminal: the kernel sends HUP to its session.
+    PtyHangup,
+    /// SIGKILL the process that started the agent; its pipes close with it.
+    ParentDeath,
+}
+
+/// A sequence of steps, such as `TERM`, `INT@group` or `TERM,200ms,INT,5s,KILL`.
+///
+/// ```
+/// let injection: quietus::model::Injection = "TERM,200ms,INT@group".parse()?;
+/// assert_eq!(injection.steps().len(), 3);
+/// assert_eq!(injection.to_string(), "TERM,200ms,INT@group");
+/// # Ok::<(), quietus::model::InjectionError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Injection(Vec<Step>);
+
+/// Text that is not an injection.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{step}` is not a step of an injection: use a signal (TERM, INT@group, RTMIN+3@all), a wait (200ms), stdin-eof, pty-hangup or parent-death")]
+pub struct InjectionError {
+    /// The step that could not be read.
+    pub step: String,
+}
+
+impl Injection {
+    /// A single signal to the leader.
+    pub fn signal(signal: Signal) -> Self {
+        Self(vec![Step::Signal(signal, Target::Leader)])
+    }
+
+    /// The steps in order. Never empty, never only waits.
+    pub fn steps(&self) -> &[Step] {
+        &self.0
+    }
+
+    /// The first step that acts on the agent.
+    pub fn first_act(&self) -> Step {
+        *self.0.iter().find(|step| !matches!(step, Step::Wait(_))).expect("an injection acts at least once")
+    }
+
+    /// Whether some step is this one.
+    pub fn has(&self, step: Step) -> bool {
+        self.0.contains(&step)
+    }
+
+    /// Every signal it sends, in order.
+    pub fn signals(&self) -> impl Iterator<Item = Signal> + '_ {
+        self.0.iter().filter_map(|step| match step {
+            Step::Signal(signal, _) => Some(*signal),
+            _ => None,
+        })
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Signal(signal, Target::Leader) => write!(f, "{signal}"),
+            Self::Signal(signal, Target::Group) => write!(f, "{signal}@group"),
+            Self::Signal(signal, Target::All) => write!(f, "{signal}@all"),
+            Self::Wait(span) => f.write_str(&format_span(*span)),
+            Self::StdinEof => f.write_str("stdin-eof"),
+            Self::PtyHangup => f.write_str("pty-hangup"),
+            Self::ParentDeath => f.write_str("parent-death"),
+        }
+    }
+}
+
+impl fmt::Display for Injection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, step) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str(",")?;
+            }
+            write!(f, "{step}")?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Step {
+    type Err = InjectionError;
+
+    fn from_str(text: &str) -> Result<Self, InjectionError> {
+        let error = || InjectionError { step: text.to_owned() };
+        match text {
+            "stdin-eof" => return Ok(Self::StdinEof),
+            "pty-hangup" => return Ok(Self::PtyHangup),
+            "parent-death" => return Ok(Self::ParentDeath),
+            _ => {}
+        }
+        if let Ok(span) = parse_span(text) {
+            return Ok(Self::Wait(span));
+        }
+        let (signal, target) = match text.split_once('@') {
+            None | Some((_, "leader")) => (text.split('@').next().unwrap_or(text), Target::Leader),
+            Some((signal, "group")) => (signal, Target::Group),
+            Some((signal, "all")) => (signal, Target::All),
+            Some(_) => return Err(error()),
+        };
+        signal.parse().map(|signal| Self::Signal(signal, target)).map_err(|_| error())
+    }
+}
+
+impl FromStr for Injection {
+    type Err = InjectionError;
+
+    fn from_str(text: &str) -> Result<Self, InjectionError> {
+        let steps = text.split(',').map(|step| step.trim().parse()).collect::<Result<Vec<Step>, _>>()?;
+        if steps.iter().all(|step| matches!(step, Step::Wait(_))) {
+            return Err(InjectionError { step: text.to_owned() });
+        }
+        Ok(Self(steps))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prints_as_it_reads() {
+        for text in ["TERM", "TERM@group", "KILL@all", "TERM,200ms,INT,5s,KILL", "stdin-eof,2s,TERM", "parent-death", "RTMIN+3", "pty-hangup", "STOP,50ms,TERM,CONT"] {
+            let injection: Injection = text.parse().expect(text);
+            assert_eq!(injection.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn names_the_step_that_is_wrong() {
+        for (text, step) in [("TERM,TREM", "TREM"), ("TERM@grp", "TERM@grp"), ("", ""), ("5s", "5s"), ("TERM,,INT", "")] {
+            assert_eq!(text.parse::<Injection>(), Err(InjectionError { step: step.to_owned() }), "{text}");
+        }
+    }
+}

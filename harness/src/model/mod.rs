@@ -1,0 +1,25 @@
+//! The words of Quietus as types: points, injections, profiles, plans, tokens
+//! and censuses. Nothing here does IO or reads a clock.
+
+mod census;
+mod ended;
+mod injection;
+mod plan;
+mod point;
+mod profile;
+mod signal;
+mod span;
+mod token;
+
+pub use census::{
+    Census, FileChange, FileKind, FileNode, FileTree, IpcKind, IpcObject, Listener, ProcessId, ProcessRecord,
+    SignalMasks, TerminalState, ThreadRecord,
+};
+pub use ended::Ended;
+pub use injection::{Injection, InjectionError, Step, Target};
+pub use plan::{Act, Stdin, StdinThen, TrialPlan};
+pub use point::{FileSize, Point, PointError, PointSpec, SizeRelation, parse_size};
+pub use profile::{Profile, ProfileError};
+pub use signal::{Signal, SignalError};
+pub use span::{SpanError, format_span, parse_span};
+pub use token::{Token, TokenError};
