@@ -7,4 +7,8 @@
 //! censuses, [`scenario`] reads scenario files, [`model`] holds the words, and
 //! `sys` holds every system call that needs `unsafe`.
 
+pub mod cell;
+pub mod driver;
 pub mod model;
+pub mod sys;
+pub mod trial;

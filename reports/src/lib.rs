@@ -1,1 +1,40 @@
-//! Placeholder.
+//! Reports of Quietus: the model, the gate, the renderers and the schemas.
+//!
+//! Everything here is pure. Nothing reads a file, a clock or a process: the
+//! engine hands over values, and the renderers hand back strings.
+//!
+//! | module | idea |
+//! |---|---|
+//! | [`model`] | the report as data, format 1 |
+//! | [`code`] | the closed list of finding codes |
+//! | [`explain`](mod@explain) | the long text of every code |
+//! | [`gate`] | from findings and trials to a verdict and an exit code |
+//! | [`fingerprint`] | names that are the same in every run |
+//! | [`escape`] | output of agents made harmless for a terminal |
+//! | [`human`] | the report for a person at a terminal |
+//! | [`json`] | the report as JSON text, and back |
+//! | [`schema`] | the JSON Schema of that text |
+
+pub mod code;
+pub mod escape;
+pub mod explain;
+pub mod fingerprint;
+pub mod gate;
+pub mod human;
+pub mod json;
+pub mod model;
+pub mod schema;
+
+pub use code::{Code, Group, UnknownCode};
+pub use explain::explain;
+pub use gate::Gate;
+pub use human::{HumanOptions, render_human};
+pub use json::{JsonError, from_json, to_json};
+pub use model::{
+    AgentKind, Confirmed, Control, Finding, Format, Guarantee, Host, Level, NotAudited, Origin,
+    Outcome, Report, Run, Severity, Totals, Trial, Verdict, Windows,
+};
+pub use schema::report_schema;
+
+#[cfg(test)]
+mod sample;

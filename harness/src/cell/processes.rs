@@ -1,0 +1,171 @@
+//! A census of processes through an open /proc directory: the cell's, or the host's.
+
+use super::proc_text::{parse_arguments, parse_listeners, parse_masks, parse_stat, parse_switches, parse_syscall, parse_unix_listeners, socket_inode};
+use crate::model::{Listener, ProcessId, ProcessRecord, ThreadRecord};
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{Mode, OFlags, RawDir};
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::mem::MaybeUninit;
+
+/// How much of a file of /proc is read: a hostile command line can be megabytes.
+const MOST: u64 = 64 * 1024;
+
+/// How deep the census looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// Who is there.
+    Processes,
+    /// And what they hold open.
+    Descriptors,
+    /// And what every thread is doing.
+    Threads,
+}
+
+/// Opens `/proc/PID`, which stands for that process even after its pid is used again.
+pub(crate) fn open_process(proc: impl AsFd, pid: i32) -> rustix::io::Result<OwnedFd> {
+    rustix::fs::openat(proc, pid.to_string(), OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+}
+
+pub(crate) fn read(directory: impl AsFd, name: &str) -> Option<Vec<u8>> {
+    let file = rustix::fs::openat(directory, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let mut bytes = Vec::new();
+    std::fs::File::from(file).take(MOST).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+fn read_text(directory: impl AsFd, name: &str) -> Option<String> {
+    read(directory, name).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Reads a whole file, such as a socket table, which has no bound of its own.
+fn read_table(directory: impl AsFd, name: &str) -> Option<String> {
+    let file = rustix::fs::openat(directory, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let mut bytes = Vec::new();
+    std::fs::File::from(file).take(64 * MOST).read_to_end(&mut bytes).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The names in a directory that are numbers: pids, thread ids, descriptors.
+pub(crate) fn numbers(directory: impl AsFd, name: &str) -> Vec<i32> {
+    let Ok(directory) = rustix::fs::openat(directory, name, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) else { return Vec::new() };
+    let mut space = [MaybeUninit::<u8>::uninit(); 8192];
+    let mut entries = RawDir::new(&directory, &mut space);
+    let mut found = Vec::new();
+    while let Some(entry) = entries.next() {
+        let Ok(entry) = entry else { break };
+        if let Some(number) = entry.file_name().to_str().ok().and_then(|text| text.parse().ok()) {
+            found.push(number);
+        }
+    }
+    found.sort_unstable();
+    found
+}
+
+/// The process at a pid now, or `None` if it is gone.
+pub(crate) fn look_at(proc: impl AsFd, pid: i32, depth: Depth) -> Option<ProcessRecord> {
+    let directory = open_process(proc, pid).ok()?;
+    let stat = parse_stat(&read(&directory, "stat")?)?;
+    let status = read_text(&directory, "status").unwrap_or_default();
+    let mut record = ProcessRecord {
+        id: ProcessId { pid, start: stat.start },
+        parent: stat.parent,
+        group: stat.group,
+        session: stat.session,
+        state: stat.state,
+        name: stat.name,
+        argv: parse_arguments(&read(&directory, "cmdline").unwrap_or_default()),
+        role: None,
+        masks: parse_masks(&status),
+        ticks: stat.ticks,
+        descriptors: BTreeMap::new(),
+        threads: Vec::new(),
+        helper: false,
+    };
+    if depth != Depth::Processes && !record.is_zombie() {
+        record.descriptors = descriptors(&directory);
+    }
+    if depth == Depth::Threads {
+        record.threads = threads(&directory);
+    }
+    Some(record)
+}
+
+fn descriptors(process: impl AsFd + Copy) -> BTreeMap<i32, String> {
+    let Ok(directory) = rustix::fs::openat(process, "fd", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) else { return BTreeMap::new() };
+    numbers(process, "fd")
+        .into_iter()
+        .take(4096)
+        .filter_map(|fd| {
+            let link = rustix::fs::readlinkat(&directory, fd.to_string(), Vec::new()).ok()?;
+            Some((fd, link.to_string_lossy().into_owned()))
+        })
+        .collect()
+}
+
+fn threads(process: impl AsFd + Copy) -> Vec<ThreadRecord> {
+    numbers(process, "task")
+        .into_iter()
+        .take(256)
+        .filter_map(|tid| {
+            let base = format!("task/{tid}");
+            let stat = parse_stat(&read(process, &format!("{base}/stat"))?)?;
+            let wchan = read_text(process, &format!("{base}/wchan")).filter(|text| !text.is_empty() && text != "0");
+            let number = read_text(process, &format!("{base}/syscall")).as_deref().and_then(parse_syscall);
+            let syscall = number.map(super::syscall_name);
+            Some(ThreadRecord { tid, name: stat.name, state: stat.state, wchan, syscall })
+        })
+        .collect()
+}
+
+/// Whether every thread of these processes is blocked, and a sum that changes
+/// whenever one of them ran in between.
+pub(crate) fn activity(proc: impl AsFd + Copy, pids: &[i32]) -> (bool, u64) {
+    let (mut blocked, mut sum) = (true, pids.len() as u64);
+    for pid in pids {
+        let Ok(directory) = open_process(proc, *pid) else { continue };
+        for tid in numbers(&directory, "task") {
+            let Some(stat) = read(&directory, &format!("task/{tid}/stat")).as_deref().and_then(parse_stat) else { continue };
+            let switches = read_text(&directory, &format!("task/{tid}/status")).as_deref().map_or(0, parse_switches);
+            blocked &= matches!(stat.state, 'S' | 'T' | 't' | 'Z' | 'X' | 'I');
+            sum = sum.wrapping_mul(1_000_003).wrapping_add(stat.ticks).wrapping_add(switches).wrapping_add(tid as u64);
+        }
+    }
+    (blocked, sum)
+}
+
+/// What these processes listen on. Their socket tables are those of their
+/// network namespace, so a socket counts only where one of them holds it.
+pub(crate) fn listeners(proc: impl AsFd + Copy, processes: &[ProcessRecord]) -> Vec<Listener> {
+    let mut holders: BTreeMap<u64, Vec<ProcessId>> = BTreeMap::new();
+    for process in processes {
+        for inode in process.descriptors.values().filter_map(|link| socket_inode(link)) {
+            let held = holders.entry(inode).or_default();
+            if !held.contains(&process.id) {
+                held.push(process.id);
+            }
+        }
+    }
+    let mut found: Vec<Listener> = Vec::new();
+    if holders.is_empty() {
+        return found;
+    }
+    let Some(table) = processes.iter().filter(|p| !p.is_zombie()).find_map(|p| open_process(proc, p.id.pid).ok()) else { return found };
+    for (protocol, datagrams) in [("tcp", false), ("tcp6", false), ("udp", true), ("udp6", true)] {
+        let text = read_table(&table, &format!("net/{protocol}")).unwrap_or_default();
+        for (port, inode) in parse_listeners(&text, datagrams) {
+            if let Some(holders) = holders.get(&inode) {
+                found.push(Listener { protocol: protocol.to_owned(), port, holders: holders.clone() });
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Whether one of these processes listens on a Unix socket.
+pub(crate) fn listens_on_unix(proc: impl AsFd + Copy, processes: &[ProcessRecord]) -> bool {
+    let Some(table) = processes.iter().filter(|p| !p.is_zombie()).find_map(|p| open_process(proc, p.id.pid).ok()) else { return false };
+    let listening = parse_unix_listeners(&read_table(&table, "net/unix").unwrap_or_default());
+    processes.iter().flat_map(|process| process.descriptors.values()).filter_map(|link| socket_inode(link)).any(|inode| listening.iter().any(|(known, _)| *known == inode))
+}

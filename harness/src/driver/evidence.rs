@@ -1,0 +1,62 @@
+//! What one trial has shown, as plain data for the audit.
+
+use super::Censuses;
+use crate::model::{Ended, FileTree, IpcObject, ProcessId, TerminalState};
+use std::time::Duration;
+
+/// What one trial has shown.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Evidence {
+    /// The agent's own process.
+    pub leader: Option<ProcessId>,
+    /// How the agent ended by itself or by what was sent.
+    pub ended: Option<Ended>,
+    /// When it ended.
+    pub ended_at: Option<Duration>,
+    /// Whether the first injection found the agent alive.
+    pub delivered: bool,
+    /// When the first injection was made.
+    pub injected_at: Option<Duration>,
+    /// The censuses.
+    pub censuses: Censuses,
+    /// Processes that were waited for, the agent excepted.
+    pub reaped: Vec<Reaped>,
+    /// What changed in the files.
+    pub files: FileTree,
+    /// The IPC objects at the end, those from before the agent excepted.
+    pub ipc: Vec<IpcObject>,
+    /// How the terminal was left, where the agent had one.
+    pub terminal: Option<TerminalState>,
+    /// What it wrote.
+    pub output: OutputTail,
+    /// What the kernel calls the pipes of the agent's standard output and error.
+    pub output_pipes: Vec<String>,
+    /// Whether the agent was PID 1.
+    pub pid1: bool,
+    /// Directories for temporary files: where a left file is a `temp-file`.
+    pub temporary: Vec<String>,
+    /// Which kinds of resources this driver could not see, for this trial.
+    pub gaps: Vec<(String, String)>,
+}
+
+/// A process that was waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reaped {
+    /// Its pid in the cell.
+    pub pid: i32,
+    /// How it ended.
+    pub ended: Ended,
+    /// When, since the start of the agent.
+    pub at: Duration,
+}
+
+/// The end of what an agent wrote, and the lines by which it can be timed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OutputTail {
+    /// The last bytes of standard output and error, in the order of arrival.
+    pub tail: Vec<u8>,
+    /// All bytes it wrote.
+    pub total: u64,
+    /// The first lines, each with the time of its arrival.
+    pub lines: Vec<(Duration, String)>,
+}

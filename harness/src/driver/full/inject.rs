@@ -1,0 +1,86 @@
+//! Does the steps of an injection.
+
+use super::session::FullSession;
+use crate::driver::Session as _;
+use crate::model::{Signal, Step, Target};
+use crate::sys::{Command, send_signal};
+
+/// What a terminal sends for Ctrl-C, Ctrl-\ and Ctrl-D (termios(3)).
+const VINTR: u8 = 0x03;
+const VQUIT: u8 = 0x1c;
+const VEOF: u8 = 0x04;
+
+impl FullSession {
+    pub(super) fn inject(&mut self, step: Step) {
+        if self.evidence.injected_at.is_none() {
+            self.evidence.injected_at = Some(self.now());
+            self.delivered = self.evidence.ended.is_none();
+        }
+        match step {
+            Step::Wait(_) => {}
+            Step::Signal(signal, target) => self.signal(signal, target),
+            Step::StdinEof if self.terminal => self.type_key(VEOF),
+            Step::StdinEof => {
+                self.streams.pending.clear();
+                self.streams.input = None;
+            }
+            // Closing the controlling side is what hangs a terminal up.
+            Step::PtyHangup => self.streams.outputs = [None, None],
+            Step::ParentDeath => self.kill_host(),
+        }
+    }
+
+    fn signal(&mut self, signal: Signal, target: Target) {
+        match target {
+            Target::Leader => self.signal_leader(signal),
+            Target::Group if self.terminal && signal == Signal::INT => self.type_key(VINTR),
+            Target::Group if self.terminal && signal == Signal::QUIT => self.type_key(VQUIT),
+            Target::Group => {
+                // The agent leads its group; while it is alive its pid is the group's.
+                if let Some(leader) = self.leader.as_ref().filter(|_| self.evidence.ended.is_none()) {
+                    let _ = self.cell.send(Command::KillGroup { group: leader.pid, signal: signal.number() });
+                }
+            }
+            Target::All => {
+                for process in self.agent_processes(crate::cell::Depth::Processes) {
+                    if process.helper {
+                        continue;
+                    }
+                    // A process that ended meanwhile needs no signal.
+                    if let Ok(directory) = crate::cell::open_process(self.cell.proc(), process.id.pid) {
+                        let _ = send_signal(&directory, signal.number());
+                    }
+                }
+            }
+        }
+    }
+
+    fn signal_leader(&mut self, signal: Signal) {
+        // An agent that ended at this very moment needs no signal.
+        if let Some(leader) = &self.leader {
+            let _ = send_signal(&leader.directory, signal.number());
+        }
+    }
+
+    /// A key that the terminal turns into a signal, unless the agent told it not to.
+    fn type_key(&mut self, key: u8) {
+        if let Some(terminal) = &self.streams.outputs[0] {
+            let _ = rustix::io::write(terminal, &[key]);
+        }
+    }
+
+    /// The host is gone: its ends of the pipes close and the agent's parent is another.
+    fn kill_host(&mut self) {
+        self.streams.input = None;
+        self.streams.outputs = [None, None];
+        if let Some(host) = &self.host {
+            let _ = send_signal(&host.directory, Signal::KILL.number());
+        }
+    }
+
+    pub(super) fn kill_leader(&mut self) {
+        if let Some(leader) = &self.leader {
+            let _ = send_signal(&leader.directory, Signal::KILL.number());
+        }
+    }
+}

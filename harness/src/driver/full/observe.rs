@@ -1,0 +1,131 @@
+//! Takes censuses, and looks for what the kernel has no event for.
+
+use super::session::FullSession;
+use crate::cell::{Depth, activity, listens_on_unix};
+use crate::driver::{Event, Look, Occasion, Session as _};
+use crate::model::{Census, Ended, Point, PointSpec, ProcessId, ProcessRecord};
+use crate::sys::Command;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+/// How long all threads must have been blocked, with nothing having run in between.
+const IDLE_FOR: Duration = Duration::from_millis(60);
+
+/// What earlier looks have shown.
+#[derive(Debug, Default)]
+pub(super) struct Looking {
+    /// Activity at the last look, and since when it is the same.
+    still: Option<(u64, Instant)>,
+    /// Processes of the wanted name seen so far.
+    seen: BTreeSet<ProcessId>,
+    /// Whether the first look was made; a relative point counts from there.
+    looked: bool,
+    /// Whether the predicate has exited with 0.
+    pub(super) holds: bool,
+}
+
+impl FullSession {
+    /// Every process of the cell that is not ours; helpers are marked.
+    pub(super) fn agent_processes(&self, depth: Depth) -> Vec<ProcessRecord> {
+        let mut records = self.cell.processes(depth);
+        let host = self.host.as_ref().map(|host| host.pid);
+        records.retain(|record| Some(record.id.pid) != host && Some(record.id.pid) != self.predicate_pid);
+        for record in &mut records {
+            record.helper = self.helpers.contains(&record.id);
+        }
+        records
+    }
+
+    pub(super) fn census(&mut self, occasion: Occasion) {
+        let depth = match occasion {
+            Occasion::GraceEnd | Occasion::Settled | Occasion::Lingered => Depth::Threads,
+            Occasion::Idle | Occasion::Injection => Depth::Descriptors,
+        };
+        let mut processes = self.agent_processes(depth);
+        self.roles.assign(&mut processes);
+        let listeners = self.cell.listeners(&processes);
+        let agents: Vec<&ProcessRecord> = processes.iter().filter(|process| !process.helper && !process.is_zombie()).collect();
+        let pids: Vec<i32> = agents.iter().map(|process| process.id.pid).collect();
+        if matches!(occasion, Occasion::Idle | Occasion::Settled) {
+            let busy = !activity(self.cell.proc(), &pids).0;
+            let listens = !listeners.is_empty() || listens_on_unix(self.cell.proc(), &processes);
+            self.say(Event::Looked(Look { alive: pids.len(), busy, listens }));
+        }
+        self.evidence.censuses.insert(occasion, Census { at: self.now(), processes, listeners });
+    }
+
+    /// Whether a polled point is reached.
+    pub(super) fn look_for(&mut self, spec: &PointSpec, looking: &mut Looking) -> bool {
+        match &spec.point {
+            Point::Idle => self.is_idle(looking),
+            Point::Port(port) => {
+                let processes: Vec<ProcessRecord> = self.agent_processes(Depth::Descriptors).into_iter().filter(|process| !process.helper).collect();
+                self.cell.listeners(&processes).iter().any(|listener| listener.port == *port)
+            }
+            Point::Process { name, nth } => self.sees_process(name, *nth, spec.relative, looking),
+            Point::When(text) => {
+                if looking.holds {
+                    return true;
+                }
+                self.ask(text);
+                false
+            }
+            _ => false,
+        }
+    }
+
+    fn is_idle(&mut self, looking: &mut Looking) -> bool {
+        let mut processes = self.agent_processes(Depth::Processes);
+        self.roles.assign(&mut processes);
+        let pids: Vec<i32> = processes.iter().filter(|process| !process.helper).map(|process| process.id.pid).collect();
+        let (blocked, sum) = activity(self.cell.proc(), &pids);
+        let now = Instant::now();
+        if !blocked || pids.is_empty() {
+            looking.still = None;
+            return false;
+        }
+        match looking.still {
+            Some((before, since)) if before == sum => now.duration_since(since) >= IDLE_FOR,
+            _ => {
+                looking.still = Some((sum, now));
+                false
+            }
+        }
+    }
+
+    fn sees_process(&mut self, name: &str, nth: u32, relative: bool, looking: &mut Looking) -> bool {
+        let mut processes = self.agent_processes(Depth::Processes);
+        self.roles.assign(&mut processes);
+        let named = |process: &&ProcessRecord| {
+            let argument = process.argv.first().map(|word| word.rsplit('/').next().unwrap_or(word).trim_start_matches('-'));
+            process.name == name || argument == Some(name)
+        };
+        let found: Vec<ProcessId> = processes.iter().filter(|process| !process.helper && !process.is_zombie()).filter(named).map(|process| process.id).collect();
+        if relative && !looking.looked {
+            // What was there before does not count, so it must not be counted later.
+            looking.still = Some((found.len() as u64, Instant::now()));
+        }
+        looking.looked = true;
+        looking.seen.extend(found);
+        let before = looking.still.filter(|_| relative).map_or(0, |(count, _)| count);
+        looking.seen.len() as u64 >= u64::from(nth) + before
+    }
+
+    /// Runs the predicate, unless it runs already.
+    fn ask(&mut self, text: &str) {
+        if self.predicate_pid.is_some() {
+            return;
+        }
+        if let Some((_, program)) = self.predicates.iter().find(|(known, _)| known == text) {
+            // Until its pid is known it must not be asked for twice.
+            self.predicate_pid = Some(0);
+            let _ = self.cell.send(Command::Run { program: *program });
+        }
+    }
+
+    pub(super) fn predicate_ended(&mut self, ended: Ended) {
+        if let Some(super::session::Armed { wait: super::session::Waiting::Looks(looking), .. }) = &mut self.armed {
+            looking.holds = ended == Ended::Exited(0);
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Makes the place for one trial: programs, streams, a cell, and `prepare`.
+
+use super::session::FullSession;
+use super::streams;
+use crate::cell::{Cell, CellMaker};
+use crate::driver::{DriverError, Request};
+use crate::model::{Point, Step};
+use crate::sys::{Command, Program, Report, Role};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fd::{AsFd, OwnedFd};
+use std::ffi::OsString;
+
+/// Index of the agent among the programs.
+pub(super) const AGENT: u32 = 0;
+
+pub(super) fn open(maker: &CellMaker, request: &Request) -> Result<FullSession, DriverError> {
+    let plan = &request.plan;
+    let (mut agent_streams, agent_ends) = streams::for_agent(&plan.stdin, &request.directory)?;
+    let hosted = plan.acts.iter().any(|act| act.send.has(Step::ParentDeath));
+    let terminal = plan.pty || plan.acts.iter().any(|act| act.send.has(Step::PtyHangup));
+    let prepare = |command: &[OsString], role, stdio, what: &dyn Fn() -> String| {
+        Program::new(command, &request.environment, &request.directory, role, stdio).map_err(|error| DriverError::Command { what: what(), why: error.to_string() })
+    };
+    let role = Role::Agent { pid1: plan.pid1, hosted, terminal };
+    let mut programs = vec![prepare(&request.command, role, agent_ends.stdio, &|| "the agent".to_owned())?];
+    let (helper_output, helper_ends) = streams::for_helper()?;
+    for (index, command) in request.prepare.iter().enumerate() {
+        programs.push(prepare(command, Role::Helper, helper_ends.stdio, &|| format!("prepare command {}", index + 1))?);
+    }
+    let mut predicates = Vec::new();
+    for point in plan.acts.iter().flat_map(|act| &act.at) {
+        if let Point::When(text) = &point.point {
+            predicates.push((text.clone(), programs.len() as u32));
+            programs.push(prepare(&["/bin/sh".into(), "-c".into(), text.into()], Role::Helper, helper_ends.stdio, &|| format!("the point when:{text}"))?);
+        }
+    }
+    let mut cell = maker.build(&programs, terminal).map_err(|error| DriverError::Unsupported(error.to_string()))?;
+    drop((agent_ends, helper_ends));
+    if terminal {
+        let control = cell.take_terminal().ok_or(DriverError::System { what: "open a terminal", why: "the init sent none".to_owned() })?;
+        rustix::fs::fcntl_setfl(&control, rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::RDWR).map_err(DriverError::system("set the terminal to non-blocking"))?;
+        agent_streams.input = None;
+        agent_streams.outputs = [Some(control), None];
+        agent_streams.names.clear();
+    }
+    for (index, command) in request.prepare.iter().enumerate() {
+        run_helper(&cell, &helper_output, index as u32 + 1, command, request)?;
+    }
+    cell.note_before();
+    Ok(FullSession::new(cell, request, agent_streams, predicates, helper_output, terminal))
+}
+
+/// Runs a command of `prepare` to its end.
+fn run_helper(cell: &Cell, output: &OwnedFd, program: u32, command: &[OsString], request: &Request) -> Result<(), DriverError> {
+    let shown = command.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
+    let failed = |why: String| DriverError::Command { what: format!("prepare command `{shown}`"), why };
+    let gone = |_| failed("the cell ended while it ran".to_owned());
+    cell.send(Command::Run { program }).map_err(gone)?;
+    let (mut said, mut pid) = (Vec::new(), None);
+    loop {
+        let mut watched = [
+            PollFd::from_borrowed_fd(cell.socket(), PollFlags::IN),
+            PollFd::from_borrowed_fd(output.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(request.interrupt.event(), PollFlags::IN),
+        ];
+        let _ = poll(&mut watched, None);
+        if request.interrupt.is_raised() {
+            return Err(failed("interrupted".to_owned()));
+        }
+        let mut chunk = [0u8; 4096];
+        while let Ok(count @ 1..) = rustix::io::read(output, &mut chunk) {
+            if said.len() < 16 * 1024 {
+                said.extend_from_slice(chunk.get(..count).unwrap_or_default());
+            }
+        }
+        while let Some(report) = cell.receive().map_err(gone)? {
+            match report {
+                Report::Started { pid: started, .. } => pid = Some(started),
+                Report::ExecFailed { errno, .. } => return Err(failed(rustix::io::Errno::from_raw_os_error(errno).to_string())),
+                Report::Reaped { pid: reaped, status } if Some(reaped) == pid => {
+                    return match crate::model::Ended::from_wait_status(status) {
+                        Some(crate::model::Ended::Exited(0)) => Ok(()),
+                        ended => {
+                            let how = ended.map_or_else(|| "stopped".to_owned(), |ended| ended.to_string());
+                            let text = String::from_utf8_lossy(&said);
+                            let last: Vec<&str> = text.lines().rev().take(3).collect();
+                            Err(failed(format!("it ended with {how}{}", last.iter().rev().map(|line| format!("\n    {line}")).collect::<String>())))
+                        }
+                    };
+                }
+                _ => {}
+            }
+        }
+    }
+}

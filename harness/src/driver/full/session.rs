@@ -1,0 +1,379 @@
+//! One trial in a cell: a single loop over everything that can happen.
+
+use super::open::AGENT;
+use super::roles::Roles;
+use super::streams::Streams;
+use crate::cell::{Cell, FileWatch, Modes, ScreenScanner};
+use crate::driver::output::OutputFollower;
+use crate::driver::{Action, DriverError, Event, Evidence, Interrupt, Reaped, Request, Session, Timer};
+use crate::model::{Ended, IpcObject, Point, PointSpec, ProcessId};
+use crate::sys::{Command, Report};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fd::{AsFd, OwnedFd};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// How often what the kernel has no event for is looked at: ports, process
+/// names, predicates, idleness.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// The point that is waited for.
+#[derive(Debug)]
+pub(super) struct Armed {
+    pub(super) op: usize,
+    pub(super) spec: PointSpec,
+    pub(super) wait: Waiting,
+}
+
+/// What waiting for it takes.
+#[derive(Debug)]
+pub(super) enum Waiting {
+    Until(Instant),
+    Lines { pattern: String, count: u32 },
+    Files(FileWatch),
+    Looks(super::observe::Looking),
+}
+
+/// A process that Quietus started, by a descriptor that stays its own.
+#[derive(Debug)]
+pub(super) struct Started {
+    pub(super) pid: i32,
+    pub(super) directory: OwnedFd,
+}
+
+pub(super) struct FullSession {
+    pub(super) cell: Cell,
+    pub(super) streams: Streams,
+    pub(super) terminal: bool,
+    pub(super) predicates: Vec<(String, u32)>,
+    pub(super) predicate_pid: Option<i32>,
+    pub(super) leader: Option<Started>,
+    pub(super) host: Option<Started>,
+    pub(super) helpers: BTreeSet<ProcessId>,
+    pub(super) roles: Roles,
+    pub(super) evidence: Evidence,
+    pub(super) armed: Option<Armed>,
+    pub(super) follower: OutputFollower,
+    pub(super) screen: ScreenScanner,
+    pub(super) modes: Option<Modes>,
+    pub(super) directory: PathBuf,
+    pub(super) delivered: bool,
+    helper_output: OwnedFd,
+    ipc_before: Vec<IpcObject>,
+    started: Option<Instant>,
+    queue: VecDeque<Event>,
+    timers: BTreeMap<Timer, Instant>,
+    await_quiet: bool,
+    interrupt: Interrupt,
+    failed: Option<DriverError>,
+}
+
+impl FullSession {
+    pub(super) fn new(cell: Cell, request: &Request, streams: Streams, predicates: Vec<(String, u32)>, helper_output: OwnedFd, terminal: bool) -> Self {
+        let modes = if terminal { streams.outputs[0].as_ref().and_then(Modes::of) } else { None };
+        let mut temporary = vec!["/tmp".to_owned(), "/var/tmp".to_owned(), "/dev/shm".to_owned()];
+        temporary.extend(request.environment.iter().filter(|(key, _)| key == "TMPDIR").map(|(_, value)| value.to_string_lossy().trim_end_matches('/').to_owned()));
+        let evidence = Evidence { output_pipes: streams.names.clone(), pid1: request.plan.pid1, temporary, gaps: cell.gaps.clone(), ..Evidence::default() };
+        Self {
+            cell,
+            streams,
+            terminal,
+            predicates,
+            predicate_pid: None,
+            leader: None,
+            host: None,
+            helpers: BTreeSet::new(),
+            roles: Roles::default(),
+            evidence,
+            armed: None,
+            follower: OutputFollower::new(&request.plan),
+            screen: ScreenScanner::default(),
+            modes,
+            directory: request.directory.clone(),
+            delivered: false,
+            helper_output,
+            ipc_before: Vec::new(),
+            started: None,
+            queue: VecDeque::new(),
+            timers: BTreeMap::new(),
+            await_quiet: false,
+            interrupt: request.interrupt.clone(),
+            failed: None,
+        }
+    }
+
+    pub(super) fn say(&mut self, event: Event) {
+        self.queue.push_back(event);
+    }
+
+    fn arm(&mut self, op: usize, spec: &PointSpec) -> Result<(), DriverError> {
+        let now = Instant::now();
+        let wait = match &spec.point {
+            // `start` is over by the time anything can be armed.
+            Point::Start => Waiting::Until(now),
+            Point::Time(span) => {
+                let from = if spec.relative { now } else { self.started.unwrap_or(now) };
+                Waiting::Until(from + *span)
+            }
+            Point::Output { pattern, nth } => {
+                let before = if spec.relative { self.follower.seen(pattern) } else { 0 };
+                Waiting::Lines { pattern: pattern.clone(), count: before.saturating_add(*nth) }
+            }
+            Point::File { glob, size } => {
+                let watch = FileWatch::new(self.cell.root(), &self.directory, glob, *size)
+                    .map_err(|error| DriverError::System { what: "watch for a file", why: error.to_string() })?;
+                Waiting::Files(watch)
+            }
+            Point::Port(_) | Point::Process { .. } | Point::When(_) | Point::Idle => Waiting::Looks(super::observe::Looking::default()),
+        };
+        self.armed = Some(Armed { op, spec: spec.clone(), wait });
+        Ok(())
+    }
+
+    /// Whether the armed point is reached now.
+    fn check_armed(&mut self) {
+        if self.leader.is_none() {
+            return;
+        }
+        let Some(mut armed) = self.armed.take() else { return };
+        let reached = match &mut armed.wait {
+            Waiting::Until(deadline) => Instant::now() >= *deadline,
+            Waiting::Lines { pattern, count } => self.follower.seen(pattern) >= *count,
+            Waiting::Files(watch) => watch.matches(),
+            Waiting::Looks(looking) => self.look_for(&armed.spec, looking),
+        };
+        if reached {
+            self.say(Event::Reached(armed.op));
+        } else {
+            self.armed = Some(armed);
+        }
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        let now = Instant::now();
+        let timers = self.timers.values().copied();
+        let armed = self.armed.as_ref().filter(|_| self.leader.is_some()).and_then(|armed| match &armed.wait {
+            Waiting::Until(deadline) => Some(*deadline),
+            Waiting::Looks(_) => Some(now + LOOK_EVERY),
+            _ => None,
+        });
+        timers.chain(armed).min().map(|deadline| deadline.saturating_duration_since(now))
+    }
+
+    /// Waits until something can be read or a deadline passes.
+    fn wait(&self) -> [bool; 2] {
+        let mut watched = vec![PollFd::from_borrowed_fd(self.cell.socket(), PollFlags::IN), PollFd::from_borrowed_fd(self.interrupt.event(), PollFlags::IN)];
+        for output in self.streams.outputs.iter().flatten() {
+            watched.push(PollFd::from_borrowed_fd(output.as_fd(), PollFlags::IN));
+        }
+        watched.push(PollFd::from_borrowed_fd(self.helper_output.as_fd(), PollFlags::IN));
+        if let Some(input) = self.streams.input.as_ref().filter(|_| !self.streams.pending.is_empty()) {
+            watched.push(PollFd::from_borrowed_fd(input.as_fd(), PollFlags::OUT));
+        }
+        if let Some(Armed { wait: Waiting::Files(files), .. }) = &self.armed {
+            watched.push(PollFd::from_borrowed_fd(files.events(), PollFlags::IN));
+        }
+        // Rounded up, so that a deadline has passed when the wait is over.
+        let timeout = self.timeout().map(|span| span + Duration::from_micros(50)).and_then(|span| Timespec::try_from(span).ok());
+        let _ = poll(&mut watched, timeout.as_ref());
+        [!watched[0].revents().is_empty(), !watched[1].revents().is_empty()]
+    }
+
+    /// Lets everything that is due become events.
+    fn gather(&mut self) {
+        if self.interrupt.is_raised() {
+            self.say(Event::Interrupted);
+            return;
+        }
+        let [socket, _] = self.wait();
+        self.read_outputs();
+        self.write_input();
+        self.drain_helpers();
+        if socket {
+            self.hear();
+        }
+        self.check_armed();
+        let now = Instant::now();
+        let due: Vec<Timer> = self.timers.iter().filter(|(_, deadline)| **deadline <= now).map(|(timer, _)| *timer).collect();
+        for timer in due {
+            self.timers.remove(&timer);
+            self.say(Event::Timer(timer));
+        }
+    }
+
+    fn drain_helpers(&self) {
+        let mut chunk = [0u8; 4096];
+        while let Ok(1..) = rustix::io::read(&self.helper_output, &mut chunk) {}
+    }
+
+    pub(super) fn read_outputs(&mut self) {
+        let at = self.now();
+        let mut chunk = vec![0u8; 64 * 1024];
+        for stream in 0..2 {
+            // Bounded, so that an agent that never stops writing cannot keep the loop here.
+            for _ in 0..16 {
+                let Some(output) = self.streams.outputs.get(stream).and_then(Option::as_ref) else { break };
+                match rustix::io::read(output, &mut chunk) {
+                    Ok(count @ 1..) => {
+                        let bytes = chunk.get(..count).unwrap_or_default();
+                        self.follower.feed(stream, bytes, at);
+                        if self.terminal {
+                            self.screen.feed(bytes);
+                        }
+                    }
+                    Err(rustix::io::Errno::INTR) => {}
+                    _ => break,
+                }
+            }
+        }
+    }
+
+    fn write_input(&mut self) {
+        let Some(input) = &self.streams.input else { return };
+        match rustix::io::write(input, &self.streams.pending) {
+            Ok(count) => {
+                self.streams.pending.drain(..count);
+            }
+            Err(rustix::io::Errno::PIPE) => self.streams.pending.clear(),
+            Err(_) => {}
+        }
+        if self.streams.pending.is_empty() && self.streams.close_after {
+            self.streams.input = None;
+        }
+    }
+
+    /// Takes what the init says.
+    fn hear(&mut self) {
+        loop {
+            match self.cell.receive() {
+                Ok(None) => return,
+                Ok(Some(report)) => self.heard(report),
+                Err(_) => {
+                    self.say(Event::Lost("the init of the cell ended: was it killed by the system for want of memory?".to_owned()));
+                    return;
+                }
+            }
+        }
+    }
+
+    fn heard(&mut self, report: Report) {
+        match report {
+            Report::Started { program: AGENT, pid } => self.agent_started(pid),
+            Report::Started { pid, .. } => {
+                self.predicate_pid = Some(pid);
+                if let Some(record) = self.cell.processes(crate::cell::Depth::Processes).into_iter().find(|record| record.id.pid == pid) {
+                    self.helpers.insert(record.id);
+                }
+            }
+            Report::HostStarted { pid, .. } => {
+                self.host = crate::cell::open_process(self.cell.proc(), pid).ok().map(|directory| Started { pid, directory });
+            }
+            Report::ExecFailed { program: AGENT, errno } => {
+                let why = match rustix::io::Errno::from_raw_os_error(errno) {
+                    rustix::io::Errno::NOEXEC => "it is no program the kernel can run: a script needs a first line such as #!/bin/sh".to_owned(),
+                    errno => errno.to_string(),
+                };
+                self.failed = Some(DriverError::Command { what: "the agent cannot be executed".to_owned(), why });
+            }
+            Report::Reaped { pid, status } => self.reaped(pid, status),
+            _ => {}
+        }
+    }
+
+    fn agent_started(&mut self, pid: i32) {
+        self.started = Some(Instant::now());
+        match crate::cell::open_process(self.cell.proc(), pid) {
+            Ok(directory) => {
+                if let Some(record) = crate::cell::look_at(self.cell.proc(), pid, crate::cell::Depth::Processes) {
+                    self.roles.leader(record.id);
+                    self.evidence.leader = Some(record.id);
+                }
+                self.leader = Some(Started { pid, directory });
+            }
+            Err(errno) => self.failed = Some(DriverError::System { what: "open the agent's process", why: errno.to_string() }),
+        }
+        self.say(Event::Started);
+    }
+
+    fn reaped(&mut self, pid: i32, status: i32) {
+        let Some(ended) = Ended::from_wait_status(status) else { return };
+        let at = self.now();
+        if self.leader.as_ref().is_some_and(|leader| leader.pid == pid) && self.evidence.ended.is_none() {
+            self.read_outputs();
+            // What it wrote before it ended may hold the line that is waited for.
+            self.check_armed();
+            self.armed = None;
+            (self.evidence.ended, self.evidence.ended_at) = (Some(ended), Some(at));
+            self.say(Event::LeaderEnded(ended));
+        } else if self.predicate_pid == Some(pid) {
+            self.predicate_pid = None;
+            self.predicate_ended(ended);
+        } else if self.host.as_ref().is_none_or(|host| host.pid != pid) && self.started.is_some() {
+            self.evidence.reaped.push(Reaped { pid, ended, at });
+        }
+        self.check_quiet();
+    }
+
+    fn check_quiet(&mut self) {
+        if self.await_quiet && self.evidence.ended.is_some() && !self.agent_processes(crate::cell::Depth::Processes).iter().any(|process| !process.is_zombie() && !process.helper) {
+            self.await_quiet = false;
+            self.say(Event::Quiet);
+        }
+    }
+}
+
+impl Session for FullSession {
+    fn perform(&mut self, action: &Action) -> Result<(), DriverError> {
+        match action {
+            Action::Start => {
+                self.helpers = self.cell.processes(crate::cell::Depth::Processes).iter().map(|process| process.id).collect();
+                self.ipc_before = self.cell.ipc();
+                self.cell.send(Command::Run { program: AGENT }).map_err(DriverError::system("start the agent"))?;
+            }
+            Action::Arm { op, spec } => {
+                self.arm(*op, spec)?;
+                self.check_armed();
+            }
+            Action::SetTimer(timer, span) => {
+                self.timers.insert(*timer, Instant::now() + *span);
+            }
+            Action::Inject(step) => self.inject(*step),
+            Action::KillLeader => self.kill_leader(),
+            Action::Census(occasion) => self.census(*occasion),
+            Action::AwaitQuiet => {
+                self.await_quiet = true;
+                self.check_quiet();
+            }
+        }
+        Ok(())
+    }
+
+    fn next_event(&mut self) -> Result<Event, DriverError> {
+        loop {
+            if let Some(failed) = self.failed.take() {
+                return Err(failed);
+            }
+            if let Some(event) = self.queue.pop_front() {
+                return Ok(event);
+            }
+            self.gather();
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.started.map_or(Duration::ZERO, |started| started.elapsed())
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<Evidence, DriverError> {
+        self.read_outputs();
+        self.evidence.ipc = self.cell.ipc().into_iter().filter(|object| !self.ipc_before.contains(object)).collect();
+        if let Some(terminal) = self.streams.outputs[0].as_ref().filter(|_| self.terminal) {
+            self.evidence.terminal = Some(crate::cell::terminal_state(self.modes.as_ref(), terminal, &self.screen));
+        }
+        self.evidence.delivered = self.delivered;
+        self.evidence.files = self.cell.end();
+        self.evidence.output = self.follower.into_tail();
+        Ok(self.evidence)
+    }
+}

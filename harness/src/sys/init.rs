@@ -1,0 +1,233 @@
+//! The init of a cell: PID 1 of its namespaces. It builds the cell, starts
+//! programs, reaps, reports, and takes everything with it when Quietus is gone.
+
+use super::child;
+use super::program::{Program, Role};
+use super::step::SetupStep;
+use super::wire::{Command, Report, SLOTS};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
+use std::io::IoSlice;
+use std::mem::MaybeUninit;
+use std::os::fd::RawFd;
+
+/// Everything the init works from; made before the fork.
+pub(super) struct Orders<'a> {
+    pub(super) socket: RawFd,
+    /// Descriptors to keep, sorted, the socket among them.
+    pub(super) keep: &'a [RawFd],
+    pub(super) steps: &'a [SetupStep],
+    pub(super) programs: &'a [Program],
+    /// Whether the agent must lose the capabilities that reach beyond the cell.
+    pub(super) withhold: bool,
+    /// Whether to make a terminal for the agent.
+    pub(super) terminal: bool,
+    pub(super) max_processes: u32,
+}
+
+/// Runs the init. Never returns.
+pub(super) fn run(orders: &Orders<'_>) -> ! {
+    child::die_with_parent();
+    child::close_all_but(orders.keep);
+    child::set_name(c"quietus-init");
+    child::reset_signals();
+    child::set_mask(&[libc::SIGCHLD]);
+    // SAFETY: the socket is among the descriptors kept and stays open for good.
+    let socket = unsafe { BorrowedFd::borrow_raw(orders.socket) };
+    let mut kept: [RawFd; SLOTS] = [-1; SLOTS];
+    for (index, step) in orders.steps.iter().enumerate() {
+        if let Err(errno) = step.run(&mut kept) {
+            let (step_index, errno) = (index as u32, errno.raw_os_error());
+            if step.is_optional() {
+                say(socket, Report::StepSkipped { step: step_index, errno });
+            } else {
+                say(socket, Report::SetupFailed { step: step_index, errno });
+                child::leave(1);
+            }
+        }
+    }
+    let terminal = if orders.terminal {
+        match open_terminal(&mut kept) {
+            Ok(fd) => Some(fd),
+            Err(errno) => {
+                say(socket, Report::SetupFailed { step: u32::MAX, errno: errno.raw_os_error() });
+                child::leave(1);
+            }
+        }
+    } else {
+        None
+    };
+    if orders.withhold {
+        child::withhold_capabilities();
+    } else {
+        child::limit_processes(orders.max_processes);
+    }
+    hand_over(socket, &mut kept);
+    serve(socket, orders, terminal)
+}
+
+/// Makes a terminal in the cell's own devpts; Quietus gets the controlling side.
+fn open_terminal(kept: &mut [RawFd; SLOTS]) -> Result<RawFd, Errno> {
+    use std::os::fd::IntoRawFd;
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let control = rustix::fs::open(c"/dev/ptmx", flags, Mode::empty())?;
+    rustix::pty::unlockpt(&control)?;
+    // The instance is new, so its first terminal is number 0.
+    let agent_side = rustix::fs::open(c"/dev/pts/0", flags, Mode::empty())?;
+    rustix::termios::tcsetwinsize(&agent_side, rustix::termios::Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 })?;
+    if let Some(place) = kept.get_mut(super::Slot::Terminal as usize) {
+        *place = control.into_raw_fd();
+    }
+    Ok(agent_side.into_raw_fd())
+}
+
+fn say(socket: BorrowedFd<'_>, report: Report) {
+    // A reader that is gone shows as a hang-up of the socket in `serve`.
+    let _ = rustix::net::send(socket, &report.to_packet(), SendFlags::NOSIGNAL);
+}
+
+/// Sends the kept descriptors and closes them here.
+fn hand_over(socket: BorrowedFd<'_>, kept: &mut [RawFd; SLOTS]) {
+    let mut mask = 0;
+    let mut sent: [MaybeUninit<BorrowedFd<'_>>; SLOTS] = [MaybeUninit::uninit(); SLOTS];
+    let mut count = 0;
+    for (slot, fd) in kept.iter().enumerate() {
+        if *fd >= 0 {
+            mask |= 1 << slot;
+            // SAFETY: the descriptor was opened by a step and is closed only below.
+            sent[count] = MaybeUninit::new(unsafe { BorrowedFd::borrow_raw(*fd) });
+            count += 1;
+        }
+    }
+    // SAFETY: the first `count` elements were written above.
+    let sent: &[BorrowedFd<'_>] = unsafe { std::slice::from_raw_parts(sent.as_ptr().cast(), count) };
+    let packet = Report::Ready { slots: mask }.to_packet();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(SLOTS))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    control.push(SendAncillaryMessage::ScmRights(sent));
+    if rustix::net::sendmsg(socket, &[IoSlice::new(&packet)], &mut control, SendFlags::NOSIGNAL).is_err() {
+        child::leave(1);
+    }
+    for fd in kept.iter_mut().filter(|fd| **fd >= 0) {
+        // SAFETY: the descriptor is ours and is not used again.
+        unsafe { libc::close(*fd) };
+        *fd = -1;
+    }
+}
+
+/// Reaps and obeys until Quietus is gone. As PID 1 its end is the end of the cell.
+fn serve(socket: BorrowedFd<'_>, orders: &Orders<'_>, terminal: Option<RawFd>) -> ! {
+    let Ok(children) = child::child_events() else { child::leave(1) };
+    // SAFETY: just opened, never closed.
+    let children = unsafe { BorrowedFd::borrow_raw(children) };
+    loop {
+        let mut watched = [PollFd::from_borrowed_fd(socket, PollFlags::IN), PollFd::from_borrowed_fd(children, PollFlags::IN)];
+        match poll(&mut watched, None) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(_) => child::leave(1),
+        }
+        let heard = watched[0].revents();
+        if watched[1].revents().contains(PollFlags::IN) {
+            drain_and_reap(socket, children);
+        }
+        if heard.contains(PollFlags::IN) {
+            let mut packet = [0u8; 16];
+            match rustix::net::recv(socket, &mut packet, RecvFlags::DONTWAIT) {
+                Ok((0, _)) => child::leave(0),
+                Ok((length, _)) => {
+                    if let Some(command) = packet.get(..length).and_then(Command::from_packet) {
+                        obey(socket, orders, terminal, command);
+                    }
+                }
+                Err(Errno::AGAIN | Errno::INTR) => {}
+                Err(_) => child::leave(1),
+            }
+        } else if heard.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
+            child::leave(0);
+        }
+    }
+}
+
+fn drain_and_reap(socket: BorrowedFd<'_>, children: BorrowedFd<'_>) {
+    let mut events = [0u8; 1024];
+    let _ = rustix::io::read(children, &mut events);
+    while let Some((pid, status)) = child::reap() {
+        say(socket, Report::Reaped { pid, status });
+    }
+}
+
+fn obey(socket: BorrowedFd<'_>, orders: &Orders<'_>, terminal: Option<RawFd>, command: Command) {
+    match command {
+        Command::KillGroup { group, signal } => child::kill_group(group, signal),
+        Command::Run { program: index } => {
+            let Some(program) = orders.programs.get(index as usize) else { return };
+            match program.role {
+                Role::Agent { pid1, hosted: true, terminal: has_terminal } => start_hosted(socket, orders, index, program, pid1, terminal.filter(|_| has_terminal)),
+                Role::Agent { pid1, hosted: false, terminal: has_terminal } => start(socket, orders, index, program, pid1, terminal.filter(|_| has_terminal)),
+                Role::Helper => start(socket, orders, index, program, false, None),
+            }
+        }
+    }
+}
+
+/// Forks, executes, and says how that went.
+fn start(socket: BorrowedFd<'_>, orders: &Orders<'_>, index: u32, program: &Program, pid1: bool, terminal: Option<RawFd>) {
+    let failed = |errno: i32| say(socket, Report::ExecFailed { program: index, errno });
+    let Ok((reader, writer)) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC) else { return failed(libc::EMFILE) };
+    let flags = if pid1 { libc::CLONE_NEWPID | libc::CLONE_NEWNS } else { 0 };
+    match child::fork(flags) {
+        Err(errno) => failed(errno.raw_os_error()),
+        Ok(0) => {
+            let errno = match if pid1 { mount_own_proc(orders.withhold) } else { Ok(()) } {
+                Ok(()) => child::become_program(program, terminal),
+                Err(errno) => errno.raw_os_error(),
+            };
+            let _ = rustix::io::write(&writer, &errno.to_ne_bytes());
+            child::leave(127);
+        }
+        Ok(pid) => {
+            drop(writer);
+            let mut errno = [0u8; 4];
+            match rustix::io::read(reader.as_fd(), &mut errno) {
+                Ok(4) => failed(i32::from_ne_bytes(errno)),
+                _ => say(socket, Report::Started { program: index, pid }),
+            }
+        }
+    }
+}
+
+/// A PID namespace below the cell's needs its own view of the processes.
+fn mount_own_proc(seal: bool) -> Result<(), Errno> {
+    rustix::mount::mount(c"proc", c"/proc", c"proc", rustix::mount::MountFlags::NOSUID | rustix::mount::MountFlags::NOEXEC | rustix::mount::MountFlags::NODEV, None)?;
+    if seal {
+        for path in super::launch::SEALED_PROC {
+            if rustix::mount::mount_bind(*path, *path).is_ok() {
+                child::make_read_only(path)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Starts the program under a stub that is its parent and can be killed.
+fn start_hosted(socket: BorrowedFd<'_>, orders: &Orders<'_>, index: u32, program: &Program, pid1: bool, terminal: Option<RawFd>) {
+    match child::fork(0) {
+        Err(errno) => say(socket, Report::ExecFailed { program: index, errno: errno.raw_os_error() }),
+        Ok(0) => {
+            child::set_name(c"quietus-host");
+            start(socket, orders, index, program, pid1, terminal);
+            let Ok(children) = child::child_events() else { child::leave(1) };
+            // SAFETY: just opened, never closed.
+            let children = unsafe { BorrowedFd::borrow_raw(children) };
+            loop {
+                let mut watched = [PollFd::from_borrowed_fd(children, PollFlags::IN)];
+                let _ = poll(&mut watched, None);
+                drain_and_reap(socket, children);
+            }
+        }
+        Ok(pid) => say(socket, Report::HostStarted { program: index, pid }),
+    }
+}

@@ -1,0 +1,24 @@
+//! Every system call that needs `unsafe`, and everything that runs between
+//! fork and exec.
+//!
+//! Code that runs in a forked child (`child`, `init`, `step`) allocates
+//! nothing, takes no lock and cannot panic: the parent may have had other
+//! threads whose locks are frozen in the copy. What it needs is prepared
+//! before the fork, and what goes wrong comes back as a message with an errno.
+#![expect(unsafe_code, reason = "this room exists to hold it")]
+
+mod child;
+mod init;
+mod launch;
+mod pidfd;
+mod program;
+mod step;
+mod wire;
+
+pub use launch::{Launch, LaunchError, LaunchedCell, Namespaces, launch};
+pub use pidfd::{become_subreaper, send_signal, signal_group};
+pub use program::{Program, ProgramError, Role, Stdio};
+pub use step::{Slot, SetupStep};
+pub use wire::{Command, Report, SLOTS};
+
+pub(crate) use child::spawn_portable;

@@ -1,0 +1,115 @@
+//! The findings of a run as blocks, errors first, accepted ones last and short.
+
+use std::cmp::Reverse;
+
+use super::page::{Page, counted, listed, style};
+use crate::escape::escape_terminal;
+use crate::model::{Confirmed, Finding, Origin, Run, Severity};
+
+/// More lines of evidence than this are left to the JSON report.
+const MOST_EVIDENCE: usize = 8;
+/// More points than this are counted, not named.
+const MOST_POINTS: usize = 4;
+
+pub(super) fn blocks(page: &mut Page, run: &Run) {
+    let mut findings: Vec<&Finding> = run.findings.iter().collect();
+    findings.sort_by_key(|finding| {
+        (
+            finding.accepted.is_some(),
+            Reverse(finding.severity),
+            finding.code,
+        )
+    });
+    for finding in findings {
+        match &finding.accepted {
+            Some(reason) if !page.options().verbose => accepted(page, finding, reason),
+            _ => block(page, finding),
+        }
+        page.blank();
+    }
+}
+
+fn accepted(page: &mut Page, finding: &Finding, reason: &str) {
+    page.paragraph(2, 4, &format!("accepted[{}]", finding.code), style::DIM);
+    page.field(4, "subject", &escape_terminal(&finding.subject));
+    page.field(4, "reason", &escape_terminal(reason));
+}
+
+fn block(page: &mut Page, finding: &Finding) {
+    let style = match finding.severity {
+        Severity::Error => style::ERROR,
+        Severity::Warn => style::WARN,
+        Severity::Note => style::NOTE,
+    };
+    let head = page.paint(&format!("{}[{}]", finding.severity, finding.code), style);
+    page.line(2, &head);
+    page.paragraph(4, 4, &escape_terminal(&finding.title), style::TITLE);
+    page.field(4, "subject", &escape_terminal(&finding.subject));
+    if let Some(origin) = &finding.origin {
+        page.field(4, "origin", &origin_line(origin));
+    }
+    if let Some(life) = &finding.life {
+        page.field(4, "life", &escape_terminal(life));
+    }
+    if let Some(cause) = &finding.cause {
+        page.field(4, "cause", &escape_terminal(cause));
+    }
+    page.field(4, "where", &where_line(finding, page.options().verbose));
+    if let Some(confirmed) = finding.confirmed {
+        page.field(4, "confirmed", &confirmed_line(confirmed));
+    }
+    if let Some(reason) = &finding.accepted {
+        page.field(4, "accepted", &escape_terminal(reason));
+    }
+    evidence(page, &finding.evidence);
+    page.label(4, "replay", &escape_terminal(&finding.replay));
+    page.label(4, "explain", &format!("quietus explain {}", finding.code));
+}
+
+fn origin_line(origin: &Origin) -> String {
+    let role = escape_terminal(&origin.role);
+    let command = escape_terminal(&origin.command);
+    match &origin.source {
+        Some(source) => format!("process {role}, {command} ({})", escape_terminal(source)),
+        None => format!("process {role}, {command}"),
+    }
+}
+
+fn where_line(finding: &Finding, verbose: bool) -> String {
+    let tried = counted(finding.tried, "trial", "trials");
+    let most = if verbose { usize::MAX } else { MOST_POINTS };
+    let points = listed(&finding.points, most);
+    if points.is_empty() {
+        format!("{} of {tried}", finding.hits)
+    } else {
+        format!("{} of {tried}, at {points}", finding.hits)
+    }
+}
+
+fn confirmed_line(confirmed: Confirmed) -> String {
+    let Confirmed { hits, runs } = confirmed;
+    if hits == runs {
+        format!("{hits}/{runs}")
+    } else {
+        format!("{hits}/{runs} (racy)")
+    }
+}
+
+fn evidence(page: &mut Page, lines: &[String]) {
+    let most = if page.options().verbose {
+        usize::MAX
+    } else {
+        MOST_EVIDENCE
+    };
+    for (i, line) in lines.iter().take(most).enumerate() {
+        page.field(
+            4,
+            if i == 0 { "evidence" } else { "" },
+            &escape_terminal(line),
+        );
+    }
+    let more = lines.len().saturating_sub(most);
+    if more > 0 {
+        page.field(4, "", &format!("… {more} more in the JSON report"));
+    }
+}

@@ -1,0 +1,204 @@
+//! Reports for the tests of this crate.
+
+use crate::code::Code;
+use crate::fingerprint::fingerprint;
+use crate::gate::Gate;
+use crate::model::*;
+
+/// A report over `runs`, judged by the default gate, with a full guarantee.
+pub(crate) fn report(mut runs: Vec<Run>) -> Report {
+    let gate = Gate::default();
+    for run in &mut runs {
+        run.verdict = gate.judge_run(run);
+    }
+    Report {
+        format: Format::CURRENT,
+        quietus: "0.1.0".into(),
+        started: "2026-07-28T09:30:00+02:00".into(),
+        host: Host {
+            os: "linux".into(),
+            kernel: "6.18.1".into(),
+            arch: "x86_64".into(),
+            cpus: 2,
+        },
+        guarantee: Guarantee {
+            level: Level::Full,
+            mechanisms: ["pid namespace", "overlay", "ptrace"]
+                .map(String::from)
+                .to_vec(),
+            not_audited: vec![],
+        },
+        totals: Totals::of(&runs),
+        verdict: gate.judge(&runs),
+        runs,
+    }
+}
+
+/// A run of a small job with these trials and findings.
+pub(crate) fn run(trials: Vec<Trial>, findings: Vec<Finding>) -> Run {
+    Run {
+        scenario: "nightly export".into(),
+        agent: ["python3", "agent.py", "--out", "result dir"]
+            .map(String::from)
+            .to_vec(),
+        kind: AgentKind::Job,
+        strategy: "sweep".into(),
+        control: Some(Control {
+            runs: 2,
+            duration_us: 412_300,
+            ended: "exit 0".into(),
+            leaves: vec!["out/result.json".into(), "out/run.log".into()],
+        }),
+        windows: Some(Windows {
+            total: 36,
+            covered: 34,
+            missed: 2,
+        }),
+        trials,
+        findings,
+        notes: vec![],
+        verdict: Verdict::Clean,
+    }
+}
+
+/// A trial that ended by TERM at once and left nothing.
+pub(crate) fn trial(index: u32, point: &str) -> Trial {
+    Trial {
+        index,
+        label: format!("TERM at {point}"),
+        point: point.into(),
+        injection: "TERM".into(),
+        informational: false,
+        outcome: Outcome::Ended,
+        status: Some("signal 15 (TERM)".into()),
+        duration_us: 61_000 + u64::from(index),
+        shutdown_us: Some(2_900),
+        token: format!("q1:TERM@{point}"),
+        findings: vec![],
+        note: None,
+    }
+}
+
+/// A trial that did not reach its point.
+pub(crate) fn missed(index: u32, point: &str) -> Trial {
+    Trial {
+        outcome: Outcome::Missed,
+        status: Some("exit 0".into()),
+        shutdown_us: None,
+        ..trial(index, point)
+    }
+}
+
+/// A trial that cannot be judged.
+pub(crate) fn inconclusive(index: u32, point: &str, note: &str) -> Trial {
+    Trial {
+        outcome: Outcome::Inconclusive,
+        status: None,
+        shutdown_us: None,
+        note: Some(note.into()),
+        ..trial(index, point)
+    }
+}
+
+/// A finding of `code`, seen at `points`.
+pub(crate) fn finding(code: Code, subject: &str, points: &[&str]) -> Finding {
+    let token = format!("q1:TERM@{}", points.first().unwrap_or(&"start"));
+    Finding {
+        code,
+        severity: code.severity(),
+        fingerprint: fingerprint(code, &[subject]),
+        title: code.summary().into(),
+        subject: subject.into(),
+        origin: None,
+        life: None,
+        points: points.iter().map(ToString::to_string).collect(),
+        hits: u32::try_from(points.len()).expect("few points"),
+        tried: 14,
+        confirmed: Some(Confirmed { hits: 3, runs: 3 }),
+        cause: None,
+        evidence: vec![],
+        accepted: None,
+        replay: format!("quietus replay {token}"),
+        token,
+    }
+}
+
+/// A report in which every optional field is present and every kind of trial
+/// and severity occurs.
+pub(crate) fn rich() -> Report {
+    let mut orphan = finding(
+        Code::OrphanProcess,
+        "sleep 300",
+        &[
+            "window:12",
+            "window:13",
+            "window:14",
+            "window:15",
+            "window:16",
+            "window:17",
+        ],
+    );
+    orphan.title = "`sleep 300` still runs after the agent ended".into();
+    orphan.origin = Some(Origin {
+        role: "0.1".into(),
+        command: "sleep 300".into(),
+        source: Some("agent.py:41".into()),
+    });
+    orphan.life = Some("created at event 214; leaks when terminated in windows 12..17".into());
+    orphan.cause = Some(
+        "process 0.1 is in its own session (setsid at event 216), so the signal to the \
+         group of the agent did not reach it"
+            .into(),
+    );
+    orphan.evidence = (1..=11)
+        .map(|i| format!("fd {i} -> pipe:[4{i:03}]"))
+        .collect();
+
+    let mut temp = finding(Code::TempFile, "/tmp/tmpk3x9x2ab/part.json", &["window:3"]);
+    temp.title = "`/tmp/tmpk3x9x2ab` was not removed".into();
+    temp.origin = Some(Origin {
+        role: "0".into(),
+        command: "python3 agent.py --out 'result dir'".into(),
+        source: None,
+    });
+    temp.cause = Some("SIGTERM had its default action until event 214".into());
+    temp.confirmed = Some(Confirmed { hits: 2, runs: 3 });
+
+    let slow = finding(
+        Code::SlowTermination,
+        "4.2 s of 5 s grace",
+        &["window:20", "window:21"],
+    );
+    let open = finding(Code::FdOpenAtExit, "out/run.log", &["window:20"]);
+    let mut lock = finding(Code::LockFile, "state/session.lock", &["window:13"]);
+    lock.accepted = Some("tracked as #812, until 2026-12-01".into());
+
+    let mut trials: Vec<_> = (10..24)
+        .map(|i| trial(i - 10, &format!("window:{i}")))
+        .collect();
+    for trial in &mut trials {
+        for finding in [&orphan, &temp, &slow, &open, &lock] {
+            if finding.points.contains(&trial.point) {
+                trial.findings.push(finding.fingerprint.clone());
+            }
+        }
+    }
+    trials[10].outcome = Outcome::Killed;
+    trials[10].status = Some("signal 9 (KILL)".into());
+    trials[10].shutdown_us = Some(5_000_400);
+    trials[11].shutdown_us = Some(4_200_000);
+    trials[11].status = Some("exit 0".into());
+    trials[0].point = "window:3".into();
+    trials[0].findings.push(temp.fingerprint.clone());
+    trials.push(missed(14, "output:/ready/#2"));
+    trials.push(inconclusive(
+        15,
+        "blocked:epoll_wait#3",
+        "the tracee was lost",
+    ));
+    trials[15].informational = true;
+    let mut run = run(trials, vec![open, slow, temp, orphan, lock]);
+    run.notes
+        .push("two control runs differ in 3 events; those windows were merged".into());
+    report(vec![run])
+}
