@@ -7,8 +7,10 @@
 //! censuses, [`scenario`] reads scenario files, [`model`] holds the words, and
 //! `sys` holds every system call that needs `unsafe`.
 
+pub mod audit;
 pub mod cell;
 pub mod driver;
 pub mod model;
+pub mod scenario;
 pub mod sys;
 pub mod trial;

@@ -97,8 +97,16 @@ impl Draft<'_> {
         if !self.facts.privileged {
             let (user, group) = (self.facts.user, self.facts.group);
             self.push(SetupStep::WriteFile { path: c("/proc/self/setgroups"), data: b"deny".to_vec(), optional: true });
-            self.push(SetupStep::WriteFile { path: c("/proc/self/uid_map"), data: format!("{user} {user} 1").into_bytes(), optional: false });
-            self.push(SetupStep::WriteFile { path: c("/proc/self/gid_map"), data: format!("{group} {group} 1").into_bytes(), optional: false });
+            self.push(SetupStep::WriteFile {
+                path: c("/proc/self/uid_map"),
+                data: format!("{user} {user} 1").into_bytes(),
+                optional: false,
+            });
+            self.push(SetupStep::WriteFile {
+                path: c("/proc/self/gid_map"),
+                data: format!("{group} {group} 1").into_bytes(),
+                optional: false,
+            });
         }
         self.push(SetupStep::MakePrivate);
         if self.wish.private_network {
@@ -108,7 +116,13 @@ impl Draft<'_> {
 
     fn stage(&mut self) {
         let flags = MountFlags::NODEV;
-        self.push(SetupStep::Mount { kind: c("tmpfs"), target: c(STAGE), data: c("mode=0755,size=50%"), flags, optional: false });
+        self.push(SetupStep::Mount {
+            kind: c("tmpfs"),
+            target: c(STAGE),
+            data: c("mode=0755,size=50%"),
+            flags,
+            optional: false,
+        });
         for name in ["root", "upper", "work"] {
             self.directory(&Path::new(STAGE).join(name), 0o755, None);
         }
@@ -142,7 +156,13 @@ impl Draft<'_> {
         }
         let step = self.plan.steps.len();
         self.plan.layers.push(Layer { upper: name, covers: directory.to_path_buf(), step });
-        self.push(SetupStep::Mount { kind: c("overlay"), target: c_path(&staged(directory)), data: c(data), flags: MountFlags::empty(), optional: false });
+        self.push(SetupStep::Mount {
+            kind: c("overlay"),
+            target: c_path(&staged(directory)),
+            data: c(data),
+            flags: MountFlags::empty(),
+            optional: false,
+        });
     }
 
     /// Shows a directory or file of the host read-only.
@@ -162,7 +182,11 @@ impl Draft<'_> {
         self.facts
             .mounts
             .iter()
-            .filter(|mount| mount.point != Path::new("/") && mount.holds_files() && !special.iter().any(|s| mount.point.starts_with(s)))
+            .filter(|mount| {
+                mount.point != Path::new("/")
+                    && mount.holds_files()
+                    && !special.iter().any(|s| mount.point.starts_with(s))
+            })
             .map(|mount| (mount.point.clone(), mount.read_only, self.facts.attributes.get(&mount.point).copied()))
             .collect()
     }
@@ -174,7 +198,11 @@ impl Draft<'_> {
             _ => {
                 self.read_only(path);
                 if !read_only {
-                    let why = if attributes.is_none() { "it is a mounted file, shown read-only" } else { "the kernel refuses an overlay of it; it is read-only in the cell" };
+                    let why = if attributes.is_none() {
+                        "it is a mounted file, shown read-only"
+                    } else {
+                        "the kernel refuses an overlay of it; it is read-only in the cell"
+                    };
                     self.gap(path, why);
                 }
             }
@@ -183,7 +211,8 @@ impl Draft<'_> {
 
     fn whole_root(&mut self) {
         let root = Path::new("/");
-        let attributes = self.facts.attributes.get(root).copied().unwrap_or(Attributes { mode: 0o755, owner: (0, 0), access: 7 });
+        let attributes =
+            self.facts.attributes.get(root).copied().unwrap_or(Attributes { mode: 0o755, owner: (0, 0), access: 7 });
         self.overlay(root, attributes);
         for (point, read_only, attributes) in self.further_mounts() {
             self.overlay_or_view(&point, read_only, attributes);
@@ -216,7 +245,12 @@ impl Draft<'_> {
                 Entry::Link(to) => self.push(SetupStep::Symlink { target: c_path(&to), path: c_path(&target) }),
                 Entry::Other => {
                     self.push(SetupStep::MakeFile { path: c_path(&target) });
-                    self.push(SetupStep::Bind { source: c_path(&path), target: c_path(&target), recursive: false, optional: true });
+                    self.push(SetupStep::Bind {
+                        source: c_path(&path),
+                        target: c_path(&target),
+                        recursive: false,
+                        optional: true,
+                    });
                     self.push(SetupStep::ReadOnly { target: c_path(&target), optional: true });
                 }
                 Entry::Directory(attributes) => {
@@ -249,7 +283,13 @@ impl Draft<'_> {
         for path in &self.wish.likely {
             let mut chain: Vec<&Path> = path.ancestors().collect();
             chain.reverse();
-            let covered = self.plan.layers.iter().map(|layer| layer.covers.as_path()).filter(|covers| path.starts_with(covers)).max_by_key(|covers| covers.components().count());
+            let covered = self
+                .plan
+                .layers
+                .iter()
+                .map(|layer| layer.covers.as_path())
+                .filter(|covers| path.starts_with(covers))
+                .max_by_key(|covers| covers.components().count());
             let Some(covered) = covered else { continue };
             let below = chain.into_iter().filter(|part| part.starts_with(covered) && *part != covered);
             let mut foreign = false;
@@ -270,7 +310,13 @@ impl Draft<'_> {
     fn devices(&mut self) {
         let dev = staged(Path::new("/dev"));
         let private = MountFlags::NOSUID;
-        self.push(SetupStep::Mount { kind: c("tmpfs"), target: c_path(&dev), data: c("mode=0755,size=64k"), flags: private, optional: false });
+        self.push(SetupStep::Mount {
+            kind: c("tmpfs"),
+            target: c_path(&dev),
+            data: c("mode=0755,size=64k"),
+            flags: private,
+            optional: false,
+        });
         for (name, mode) in [("pts", 0o755), ("shm", 0o1777), ("mqueue", 0o1777)] {
             self.directory(&dev.join(name), mode, None);
         }
@@ -281,24 +327,53 @@ impl Draft<'_> {
             } else {
                 self.push(SetupStep::MakeFile { path: c_path(&target) });
             }
-            self.push(SetupStep::Bind { source: c_path(device), target: c_path(&target), recursive: true, optional: true });
+            self.push(SetupStep::Bind {
+                source: c_path(device),
+                target: c_path(&target),
+                recursive: true,
+                optional: true,
+            });
         }
-        for (name, to) in [("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"), ("stderr", "/proc/self/fd/2"), ("ptmx", "pts/ptmx")] {
+        for (name, to) in [
+            ("fd", "/proc/self/fd"),
+            ("stdin", "/proc/self/fd/0"),
+            ("stdout", "/proc/self/fd/1"),
+            ("stderr", "/proc/self/fd/2"),
+            ("ptmx", "pts/ptmx"),
+        ] {
             self.push(SetupStep::Symlink { target: c(to), path: c_path(&dev.join(name)) });
         }
         let pts = c_path(&dev.join("pts"));
-        self.push(SetupStep::Mount { kind: c("devpts"), target: pts, data: c("newinstance,ptmxmode=0666,mode=0620"), flags: MountFlags::NOSUID | MountFlags::NOEXEC, optional: false });
+        self.push(SetupStep::Mount {
+            kind: c("devpts"),
+            target: pts,
+            data: c("newinstance,ptmxmode=0666,mode=0620"),
+            flags: MountFlags::NOSUID | MountFlags::NOEXEC,
+            optional: false,
+        });
         let shared = Path::new("/dev/shm");
         match self.facts.attributes.get(shared).copied() {
             Some(attributes) if !self.wish.refused.contains(shared) => self.overlay(shared, attributes),
             _ => {
                 let target = c_path(&staged(shared));
-                self.push(SetupStep::Mount { kind: c("tmpfs"), target, data: c("mode=1777"), flags: MountFlags::NOSUID | MountFlags::NODEV, optional: false });
+                self.push(SetupStep::Mount {
+                    kind: c("tmpfs"),
+                    target,
+                    data: c("mode=1777"),
+                    flags: MountFlags::NOSUID | MountFlags::NODEV,
+                    optional: false,
+                });
                 self.gap(shared, "the host's /dev/shm cannot be overlaid; the cell has an empty one");
             }
         }
         let queues = c_path(&dev.join("mqueue"));
-        self.push(SetupStep::Mount { kind: c("mqueue"), target: queues, data: c(""), flags: MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC, optional: true });
+        self.push(SetupStep::Mount {
+            kind: c("mqueue"),
+            target: queues,
+            data: c(""),
+            flags: MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC,
+            optional: true,
+        });
     }
 
     fn kernel_views(&mut self) {
@@ -311,11 +386,20 @@ impl Draft<'_> {
         self.push(SetupStep::Mount { kind: c("proc"), target: c_path(&proc), data: c(""), flags, optional: false });
         // Linux 6.14 and later: the highest pid is a property of the PID namespace.
         let most = format!("{}", self.wish.max_processes.max(400));
-        self.push(SetupStep::WriteFile { path: c_path(&proc.join("sys/kernel/pid_max")), data: most.into_bytes(), optional: true });
+        self.push(SetupStep::WriteFile {
+            path: c_path(&proc.join("sys/kernel/pid_max")),
+            data: most.into_bytes(),
+            optional: true,
+        });
         if self.facts.privileged {
             for name in ["sys", "sysrq-trigger", "irq", "bus", "fs"] {
                 let path = c_path(&proc.join(name));
-                self.push(SetupStep::Bind { source: path.clone(), target: path.clone(), recursive: false, optional: true });
+                self.push(SetupStep::Bind {
+                    source: path.clone(),
+                    target: path.clone(),
+                    recursive: false,
+                    optional: true,
+                });
                 self.push(SetupStep::ReadOnly { target: path, optional: true });
             }
         }
@@ -324,7 +408,8 @@ impl Draft<'_> {
     fn hand_over(&mut self) {
         let proc = staged(Path::new("/proc"));
         let queues = staged(Path::new("/dev/mqueue"));
-        let mut keep = |slot, path: &Path, optional| self.plan.steps.push(SetupStep::Keep { slot, path: c_path(path), optional });
+        let mut keep =
+            |slot, path: &Path, optional| self.plan.steps.push(SetupStep::Keep { slot, path: c_path(path), optional });
         keep(Slot::Upper, &Path::new(STAGE).join("upper"), false);
         keep(Slot::Proc, &proc, false);
         keep(Slot::SharedMemory, &proc.join("sysvipc/shm"), true);

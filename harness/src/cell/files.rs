@@ -68,8 +68,17 @@ fn walk(upper: BorrowedFd<'_>, layers: &[Layer], before: &Before, all: bool) -> 
     }
     // What was made before and is gone from the upper layer without a whiteout.
     for (path, node) in &before.nodes {
-        if node.change == FileChange::Created && !walk.tree.nodes.contains_key(path) && !walk.still_there(upper, layers, path) {
-            let gone = FileNode { change: FileChange::Deleted, before: node.content.clone(), content: None, hash: None, ..node.clone() };
+        if node.change == FileChange::Created
+            && !walk.tree.nodes.contains_key(path)
+            && !walk.still_there(upper, layers, path)
+        {
+            let gone = FileNode {
+                change: FileChange::Deleted,
+                before: node.content.clone(),
+                content: None,
+                hash: None,
+                ..node.clone()
+            };
             walk.tree.nodes.insert(path.clone(), gone);
         }
     }
@@ -218,18 +227,33 @@ impl Walk<'_> {
         self.tree.nodes.insert(text, node);
     }
 
-    fn read_content(&mut self, directory: BorrowedFd<'_>, name: &CStr, path: &Path, node: &mut FileNode, prepared: Option<&FileNode>, past: Option<&std::fs::Metadata>) {
+    fn read_content(
+        &mut self,
+        directory: BorrowedFd<'_>,
+        name: &CStr,
+        path: &Path,
+        node: &mut FileNode,
+        prepared: Option<&FileNode>,
+        past: Option<&std::fs::Metadata>,
+    ) {
         if self.read >= READ_FILES || node.size > HASHED_FILE {
             return;
         }
         self.read += 1;
         let keep = node.size <= KEPT_FILE && self.kept + node.size <= KEPT_TOTAL;
-        let Some(bytes) = open_anyway(directory, name, OFlags::RDONLY).ok().and_then(|file| read_up_to(file, HASHED_FILE)) else { return };
+        let Some(bytes) =
+            open_anyway(directory, name, OFlags::RDONLY).ok().and_then(|file| read_up_to(file, HASHED_FILE))
+        else {
+            return;
+        };
         node.hash = Some(hash_of(&bytes));
         if node.change == FileChange::Modified {
             node.before = match prepared {
                 Some(before) => before.content.clone(),
-                None => past.filter(|past| past.is_file() && past.len() <= HASHED_FILE).and_then(|_| std::fs::File::open(path).ok()).and_then(|file| read_up_to(file.into(), HASHED_FILE)),
+                None => past
+                    .filter(|past| past.is_file() && past.len() <= HASHED_FILE)
+                    .and_then(|_| std::fs::File::open(path).ok())
+                    .and_then(|file| read_up_to(file.into(), HASHED_FILE)),
             };
             if !self.all && node.before.as_ref().is_some_and(|before| *before == bytes) {
                 node.mode = UNCHANGED;
@@ -248,11 +272,29 @@ impl Walk<'_> {
         let before = match self.before.nodes.get(&text) {
             Some(node) if node.change == FileChange::Deleted => return,
             Some(node) => node.content.clone(),
-            None if in_lower || self.all => path.symlink_metadata().ok().filter(|past| past.is_file() && past.len() <= KEPT_FILE).and_then(|_| std::fs::read(path).ok()),
+            None if in_lower || self.all => path
+                .symlink_metadata()
+                .ok()
+                .filter(|past| past.is_file() && past.len() <= KEPT_FILE)
+                .and_then(|_| std::fs::read(path).ok()),
             None => return,
         };
-        let kind = path.symlink_metadata().map_or(FileKind::Regular, |past| if past.is_dir() { FileKind::Directory } else { FileKind::Regular });
-        self.tree.nodes.insert(text, FileNode { change: FileChange::Deleted, kind, size: 0, mode: 0, owner: 0, hash: None, content: None, before });
+        let kind = path
+            .symlink_metadata()
+            .map_or(FileKind::Regular, |past| if past.is_dir() { FileKind::Directory } else { FileKind::Regular });
+        self.tree.nodes.insert(
+            text,
+            FileNode {
+                change: FileChange::Deleted,
+                kind,
+                size: 0,
+                mode: 0,
+                owner: 0,
+                hash: None,
+                content: None,
+                before,
+            },
+        );
     }
 
     /// A directory that was removed and made again hides all it held.
@@ -263,7 +305,8 @@ impl Walk<'_> {
             let text = path_text(child.as_os_str().as_bytes());
             if !self.tree.nodes.contains_key(&text) {
                 self.deleted(text, &child, true);
-            } else if let Some(node) = self.tree.nodes.get_mut(&text).filter(|node| node.change == FileChange::Created) {
+            } else if let Some(node) = self.tree.nodes.get_mut(&text).filter(|node| node.change == FileChange::Created)
+            {
                 node.change = FileChange::Modified;
             }
         }
@@ -271,8 +314,15 @@ impl Walk<'_> {
 
     fn still_there(&self, upper: BorrowedFd<'_>, layers: &[Layer], text: &str) -> bool {
         let path = PathBuf::from(text);
-        let Some(layer) = layers.iter().filter(|layer| path.starts_with(&layer.covers)).max_by_key(|layer| layer.covers.components().count()) else { return false };
+        let Some(layer) = layers
+            .iter()
+            .filter(|layer| path.starts_with(&layer.covers))
+            .max_by_key(|layer| layer.covers.components().count())
+        else {
+            return false;
+        };
         let Ok(inside) = path.strip_prefix(&layer.covers) else { return false };
-        rustix::fs::statat(upper, Path::new(&layer.upper).join(inside), AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| !is_whiteout(&stat))
+        rustix::fs::statat(upper, Path::new(&layer.upper).join(inside), AtFlags::SYMLINK_NOFOLLOW)
+            .is_ok_and(|stat| !is_whiteout(&stat))
     }
 }

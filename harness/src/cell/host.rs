@@ -40,12 +40,14 @@ pub(crate) struct HostFacts {
     pub(crate) devices: Vec<PathBuf>,
 }
 
-const DEVICES: [&str; 12] = ["null", "zero", "full", "random", "urandom", "tty", "kvm", "fuse", "dri", "nvidia0", "nvidiactl", "nvidia-uvm"];
+const DEVICES: [&str; 12] =
+    ["null", "zero", "full", "random", "urandom", "tty", "kvm", "fuse", "dri", "nvidia0", "nvidiactl", "nvidia-uvm"];
 
 fn attributes(path: &Path) -> Option<Attributes> {
     let metadata = path.metadata().ok().filter(std::fs::Metadata::is_dir)?;
     let may = |access| rustix::fs::accessat(CWD, path, access, AtFlags::EACCESS).is_ok();
-    let access = u32::from(may(Access::READ_OK)) * 4 + u32::from(may(Access::WRITE_OK)) * 2 + u32::from(may(Access::EXEC_OK));
+    let access =
+        u32::from(may(Access::READ_OK)) * 4 + u32::from(may(Access::WRITE_OK)) * 2 + u32::from(may(Access::EXEC_OK));
     Some(Attributes { mode: metadata.mode() & 0o7777, owner: (metadata.uid(), metadata.gid()), access })
 }
 
@@ -77,7 +79,8 @@ fn is_special(kind: FileType) -> bool {
 
 /// Whether this process may mount without a user namespace.
 fn may_mount() -> bool {
-    rustix::thread::capabilities(None).is_ok_and(|sets| sets.effective.contains(rustix::thread::CapabilitySet::SYS_ADMIN))
+    rustix::thread::capabilities(None)
+        .is_ok_and(|sets| sets.effective.contains(rustix::thread::CapabilitySet::SYS_ADMIN))
 }
 
 impl HostFacts {
@@ -89,7 +92,8 @@ impl HostFacts {
         let mut listings = BTreeMap::new();
         let mut known = BTreeMap::new();
         let root = Path::new("/");
-        let mut parents: Vec<PathBuf> = mounts.iter().flat_map(|mount| mount.point.ancestors().skip(1).map(Path::to_path_buf)).collect();
+        let mut parents: Vec<PathBuf> =
+            mounts.iter().flat_map(|mount| mount.point.ancestors().skip(1).map(Path::to_path_buf)).collect();
         parents.push(root.to_path_buf());
         for parent in parents {
             listings.entry(parent.clone()).or_insert_with(|| list(&parent));
@@ -101,6 +105,14 @@ impl HostFacts {
             }
         }
         let devices = DEVICES.iter().map(|name| Path::new("/dev").join(name)).filter(|path| path.exists()).collect();
-        Ok(Self { user, group: rustix::process::getegid().as_raw(), privileged: may_mount(), mounts, listings, attributes: known, devices })
+        Ok(Self {
+            user,
+            group: rustix::process::getegid().as_raw(),
+            privileged: may_mount(),
+            mounts,
+            listings,
+            attributes: known,
+            devices,
+        })
     }
 }

@@ -15,7 +15,8 @@ fn parse_table(text: &str, kind: IpcKind) -> Vec<IpcObject> {
     lines
         .filter_map(|line| {
             let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-            let field = |name: &str| names.iter().position(|known| *known == name).and_then(|index| fields.get(index)).copied();
+            let field =
+                |name: &str| names.iter().position(|known| *known == name).and_then(|index| fields.get(index)).copied();
             let key: i32 = field("key")?.parse().ok()?;
             Some(IpcObject {
                 kind,
@@ -62,7 +63,10 @@ mod tests {
     fn columns_are_found_by_name() {
         let text = "       key      shmid perms                  size  cpid  lpid nattch\n         0          3   600               1048576    12    12      0\n305419896 4 600 4096 13 13 0\n";
         let objects = parse_table(text, IpcKind::SharedMemory);
-        assert_eq!(objects.iter().map(|o| (o.key.as_str(), o.size, o.creator)).collect::<Vec<_>>(), [("private", 1_048_576, Some(12)), ("0x12345678", 4096, Some(13))]);
+        assert_eq!(
+            objects.iter().map(|o| (o.key.as_str(), o.size, o.creator)).collect::<Vec<_>>(),
+            [("private", 1_048_576, Some(12)), ("0x12345678", 4096, Some(13))]
+        );
         assert!(parse_table("", IpcKind::Semaphore).is_empty());
     }
 }

@@ -14,8 +14,26 @@ pub(crate) struct MountEntry {
 
 /// File systems that hold no files of programs: the kernel's views of itself.
 const KERNEL: [&str; 20] = [
-    "proc", "sysfs", "devtmpfs", "devpts", "cgroup", "cgroup2", "mqueue", "debugfs", "tracefs", "securityfs", "pstore", "efivarfs",
-    "bpf", "configfs", "fusectl", "hugetlbfs", "binfmt_misc", "rpc_pipefs", "autofs", "nsfs",
+    "proc",
+    "sysfs",
+    "devtmpfs",
+    "devpts",
+    "cgroup",
+    "cgroup2",
+    "mqueue",
+    "debugfs",
+    "tracefs",
+    "securityfs",
+    "pstore",
+    "efivarfs",
+    "bpf",
+    "configfs",
+    "fusectl",
+    "hugetlbfs",
+    "binfmt_misc",
+    "rpc_pipefs",
+    "autofs",
+    "nsfs",
 ];
 
 impl MountEntry {
@@ -31,7 +49,9 @@ fn unescape(field: &[u8]) -> PathBuf {
     let mut rest = field;
     while let Some((&first, tail)) = rest.split_first() {
         let octal = (first == b'\\').then(|| tail.get(..3)).flatten().and_then(|digits| {
-            digits.iter().try_fold(0u32, |sum, digit| (b'0'..=b'7').contains(digit).then(|| sum * 8 + u32::from(digit - b'0')))
+            digits
+                .iter()
+                .try_fold(0u32, |sum, digit| (b'0'..=b'7').contains(digit).then(|| sum * 8 + u32::from(digit - b'0')))
         });
         if let Some(byte) = octal.and_then(|value| u8::try_from(value).ok()) {
             bytes.push(byte);
@@ -51,7 +71,9 @@ pub(crate) fn parse_mounts(text: &[u8]) -> Vec<MountEntry> {
     for line in text.split(|byte| *byte == b'\n') {
         let fields: Vec<&[u8]> = line.split(|byte| *byte == b' ').collect();
         let Some(dash) = fields.iter().position(|field| *field == b"-") else { continue };
-        let (Some(point), Some(options), Some(kind)) = (fields.get(4), fields.get(5), fields.get(dash + 1)) else { continue };
+        let (Some(point), Some(options), Some(kind)) = (fields.get(4), fields.get(5), fields.get(dash + 1)) else {
+            continue;
+        };
         let point = unescape(point);
         // A later mount at the same place, or above it, covers the earlier ones.
         mounts.retain(|mount| !mount.point.starts_with(&point) || point == Path::new("/"));
@@ -95,10 +117,18 @@ mod tests {
             27 22 0:33 / /dev rw - devtmpfs d rw\n\
             broken line\n";
         let mounts = parse_mounts(text);
-        let shown: Vec<_> = mounts.iter().map(|m| (m.point.to_str().unwrap_or_default(), m.kind.as_str(), m.read_only, m.holds_files())).collect();
+        let shown: Vec<_> = mounts
+            .iter()
+            .map(|m| (m.point.to_str().unwrap_or_default(), m.kind.as_str(), m.read_only, m.holds_files()))
+            .collect();
         assert_eq!(
             shown,
-            [("/", "ext4", false, true), ("/proc", "proc", false, false), ("/mnt/with space", "tmpfs", true, true), ("/dev", "devtmpfs", false, false)]
+            [
+                ("/", "ext4", false, true),
+                ("/proc", "proc", false, false),
+                ("/mnt/with space", "tmpfs", true, true),
+                ("/dev", "devtmpfs", false, false)
+            ]
         );
         assert!(has_mounts_below(&mounts, Path::new("/mnt")));
         assert!(!has_mounts_below(&mounts, Path::new("/proc")));

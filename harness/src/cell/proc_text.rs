@@ -46,7 +46,12 @@ fn status_value<'a>(text: &'a str, key: &str) -> Option<&'a str> {
 /// The signal masks of `/proc/PID/status`.
 pub(crate) fn parse_masks(text: &str) -> SignalMasks {
     let mask = |key: &str| status_value(text, key).and_then(|hex| u64::from_str_radix(hex, 16).ok()).unwrap_or(0);
-    SignalMasks { pending: mask("SigPnd") | mask("ShdPnd"), blocked: mask("SigBlk"), ignored: mask("SigIgn"), caught: mask("SigCgt") }
+    SignalMasks {
+        pending: mask("SigPnd") | mask("ShdPnd"),
+        blocked: mask("SigBlk"),
+        ignored: mask("SigIgn"),
+        caught: mask("SigCgt"),
+    }
 }
 
 /// How often a thread was switched out, of its own will and not.
@@ -87,7 +92,8 @@ pub(crate) fn parse_unix_listeners(text: &str) -> Vec<(u64, String)> {
         .filter_map(|line| {
             let fields: Vec<&str> = line.split_ascii_whitespace().collect();
             let flags = u32::from_str_radix(fields.get(3)?, 16).ok()?;
-            (flags & 0x1_0000 != 0).then(|| Some((fields.get(6)?.parse().ok()?, fields.get(7).copied().unwrap_or_default().to_owned())))?
+            (flags & 0x1_0000 != 0)
+                .then(|| Some((fields.get(6)?.parse().ok()?, fields.get(7).copied().unwrap_or_default().to_owned())))?
         })
         .collect()
 }
@@ -111,7 +117,10 @@ mod tests {
     fn a_hostile_name_does_not_move_the_fields() {
         let line = b"42 (a) R 1 1 (x) S 7 42 42 0 -1 4194560 1 0 0 0 3 4 0 0 20 0 1 0 9876 1 2";
         let stat = parse_stat(line).expect("reads");
-        assert_eq!((stat.pid, stat.name.as_str(), stat.state, stat.parent, stat.group, stat.session), (42, "a) R 1 1 (x", 'S', 7, 42, 42));
+        assert_eq!(
+            (stat.pid, stat.name.as_str(), stat.state, stat.parent, stat.group, stat.session),
+            (42, "a) R 1 1 (x", 'S', 7, 42, 42)
+        );
         assert_eq!((stat.ticks, stat.start), (7, 9876));
     }
 

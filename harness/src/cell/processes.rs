@@ -1,6 +1,9 @@
 //! A census of processes through an open /proc directory: the cell's, or the host's.
 
-use super::proc_text::{parse_arguments, parse_listeners, parse_masks, parse_stat, parse_switches, parse_syscall, parse_unix_listeners, socket_inode};
+use super::proc_text::{
+    parse_arguments, parse_listeners, parse_masks, parse_stat, parse_switches, parse_syscall, parse_unix_listeners,
+    socket_inode,
+};
 use crate::model::{Listener, ProcessId, ProcessRecord, ThreadRecord};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags, RawDir};
@@ -48,7 +51,11 @@ fn read_table(directory: impl AsFd, name: &str) -> Option<String> {
 
 /// The names in a directory that are numbers: pids, thread ids, descriptors.
 pub(crate) fn numbers(directory: impl AsFd, name: &str) -> Vec<i32> {
-    let Ok(directory) = rustix::fs::openat(directory, name, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) else { return Vec::new() };
+    let Ok(directory) =
+        rustix::fs::openat(directory, name, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+    else {
+        return Vec::new();
+    };
     let mut space = [MaybeUninit::<u8>::uninit(); 8192];
     let mut entries = RawDir::new(&directory, &mut space);
     let mut found = Vec::new();
@@ -92,7 +99,11 @@ pub(crate) fn look_at(proc: impl AsFd, pid: i32, depth: Depth) -> Option<Process
 }
 
 fn descriptors(process: impl AsFd + Copy) -> BTreeMap<i32, String> {
-    let Ok(directory) = rustix::fs::openat(process, "fd", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) else { return BTreeMap::new() };
+    let Ok(directory) =
+        rustix::fs::openat(process, "fd", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+    else {
+        return BTreeMap::new();
+    };
     numbers(process, "fd")
         .into_iter()
         .take(4096)
@@ -125,7 +136,9 @@ pub(crate) fn activity(proc: impl AsFd + Copy, pids: &[i32]) -> (bool, u64) {
     for pid in pids {
         let Ok(directory) = open_process(proc, *pid) else { continue };
         for tid in numbers(&directory, "task") {
-            let Some(stat) = read(&directory, &format!("task/{tid}/stat")).as_deref().and_then(parse_stat) else { continue };
+            let Some(stat) = read(&directory, &format!("task/{tid}/stat")).as_deref().and_then(parse_stat) else {
+                continue;
+            };
             let switches = read_text(&directory, &format!("task/{tid}/status")).as_deref().map_or(0, parse_switches);
             blocked &= matches!(stat.state, 'S' | 'T' | 't' | 'Z' | 'X' | 'I');
             sum = sum.wrapping_mul(1_000_003).wrapping_add(stat.ticks).wrapping_add(switches).wrapping_add(tid as u64);
@@ -150,7 +163,10 @@ pub(crate) fn listeners(proc: impl AsFd + Copy, processes: &[ProcessRecord]) -> 
     if holders.is_empty() {
         return found;
     }
-    let Some(table) = processes.iter().filter(|p| !p.is_zombie()).find_map(|p| open_process(proc, p.id.pid).ok()) else { return found };
+    let Some(table) = processes.iter().filter(|p| !p.is_zombie()).find_map(|p| open_process(proc, p.id.pid).ok())
+    else {
+        return found;
+    };
     for (protocol, datagrams) in [("tcp", false), ("tcp6", false), ("udp", true), ("udp6", true)] {
         let text = read_table(&table, &format!("net/{protocol}")).unwrap_or_default();
         for (port, inode) in parse_listeners(&text, datagrams) {
@@ -165,7 +181,14 @@ pub(crate) fn listeners(proc: impl AsFd + Copy, processes: &[ProcessRecord]) -> 
 
 /// Whether one of these processes listens on a Unix socket.
 pub(crate) fn listens_on_unix(proc: impl AsFd + Copy, processes: &[ProcessRecord]) -> bool {
-    let Some(table) = processes.iter().filter(|p| !p.is_zombie()).find_map(|p| open_process(proc, p.id.pid).ok()) else { return false };
+    let Some(table) = processes.iter().filter(|p| !p.is_zombie()).find_map(|p| open_process(proc, p.id.pid).ok())
+    else {
+        return false;
+    };
     let listening = parse_unix_listeners(&read_table(&table, "net/unix").unwrap_or_default());
-    processes.iter().flat_map(|process| process.descriptors.values()).filter_map(|link| socket_inode(link)).any(|inode| listening.iter().any(|(known, _)| *known == inode))
+    processes
+        .iter()
+        .flat_map(|process| process.descriptors.values())
+        .filter_map(|link| socket_inode(link))
+        .any(|inode| listening.iter().any(|(known, _)| *known == inode))
 }

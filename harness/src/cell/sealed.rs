@@ -75,8 +75,15 @@ impl CellMaker {
         let mut likely = options.likely;
         likely.push(options.directory.clone());
         likely.extend(["/tmp", "/var/tmp", "/dev/shm"].map(PathBuf::from));
-        let facts = HostFacts::read(&likely).map_err(|source| CellError::Host { what: "/proc/self/mountinfo", source })?;
-        let wish = Wish { directory: options.directory, likely, private_network: options.private_network, max_processes: options.max_processes, refused: BTreeSet::new() };
+        let facts =
+            HostFacts::read(&likely).map_err(|source| CellError::Host { what: "/proc/self/mountinfo", source })?;
+        let wish = Wish {
+            directory: options.directory,
+            likely,
+            private_network: options.private_network,
+            max_processes: options.max_processes,
+            refused: BTreeSet::new(),
+        };
         Ok(Self { facts, wish: Mutex::new(wish) })
     }
 
@@ -104,7 +111,8 @@ impl CellMaker {
             match sys::launch(&launch) {
                 Ok(launched) => return Cell::new(launched, plan),
                 Err(LaunchError::Step { index, what, errno }) => {
-                    let refused = plan.layers.iter().find(|layer| layer.step == index && layer.covers != Path::new("/"));
+                    let refused =
+                        plan.layers.iter().find(|layer| layer.step == index && layer.covers != Path::new("/"));
                     let mut wish = self.wish.lock().unwrap_or_else(PoisonError::into_inner);
                     match refused {
                         Some(layer) if wish.refused.insert(layer.covers.clone()) => {}
@@ -120,12 +128,18 @@ impl CellMaker {
 impl Cell {
     fn new(mut launched: LaunchedCell, plan: Blueprint) -> Result<Self, CellError> {
         let mut take = |slot, name| launched.take(slot).ok_or(CellError::Incomplete(name));
-        let (upper, proc, root) = (take(Slot::Upper, "the upper layers")?, take(Slot::Proc, "/proc")?, take(Slot::Root, "the root")?);
+        let (upper, proc, root) =
+            (take(Slot::Upper, "the upper layers")?, take(Slot::Proc, "/proc")?, take(Slot::Root, "the root")?);
         let mut gaps = plan.gaps;
         for (index, errno) in &launched.skipped {
             match plan.steps.get(*index) {
-                Some(step @ SetupStep::Keep { .. }) => gaps.push((step.to_string().replace(super::blueprint::NEW_ROOT, ""), errno.to_string())),
-                Some(SetupStep::Mount { target, .. }) => gaps.push((target.to_string_lossy().replace(super::blueprint::NEW_ROOT, ""), format!("cannot be mounted: {errno}"))),
+                Some(step @ SetupStep::Keep { .. }) => {
+                    gaps.push((step.to_string().replace(super::blueprint::NEW_ROOT, ""), errno.to_string()))
+                }
+                Some(SetupStep::Mount { target, .. }) => gaps.push((
+                    target.to_string_lossy().replace(super::blueprint::NEW_ROOT, ""),
+                    format!("cannot be mounted: {errno}"),
+                )),
                 _ => {}
             }
         }
@@ -170,7 +184,11 @@ impl Cell {
 
     /// Every process but the init, to a depth.
     pub(crate) fn processes(&self, depth: Depth) -> Vec<ProcessRecord> {
-        processes::numbers(&self.proc, ".").into_iter().filter(|pid| *pid != 1).filter_map(|pid| processes::look_at(&self.proc, pid, depth)).collect()
+        processes::numbers(&self.proc, ".")
+            .into_iter()
+            .filter(|pid| *pid != 1)
+            .filter_map(|pid| processes::look_at(&self.proc, pid, depth))
+            .collect()
     }
 
     /// What these processes listen on.
@@ -181,7 +199,11 @@ impl Cell {
     /// The IPC objects of the cell.
     pub fn ipc(&self) -> Vec<IpcObject> {
         let mut objects = Vec::new();
-        for (slot, kind) in [(Slot::SharedMemory, IpcKind::SharedMemory), (Slot::Semaphores, IpcKind::Semaphore), (Slot::MessageQueues, IpcKind::MessageQueue)] {
+        for (slot, kind) in [
+            (Slot::SharedMemory, IpcKind::SharedMemory),
+            (Slot::Semaphores, IpcKind::Semaphore),
+            (Slot::MessageQueues, IpcKind::MessageQueue),
+        ] {
             if let Some(table) = self.launched.descriptor(slot) {
                 objects.extend(ipc::read_table(table, kind));
             }

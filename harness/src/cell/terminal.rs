@@ -63,7 +63,9 @@ impl ScreenScanner {
                 self.pending.push(*byte);
             } else if !self.pending.is_empty() {
                 self.pending.push(*byte);
-                if !matches!((self.pending.len(), byte), (2, b'[') | (3, b'?')) && !(self.pending.len() > 3 && (byte.is_ascii_digit() || *byte == b';')) {
+                if !matches!((self.pending.len(), byte), (2, b'[') | (3, b'?'))
+                    && !(self.pending.len() > 3 && (byte.is_ascii_digit() || *byte == b';'))
+                {
                     self.finish(*byte);
                     self.pending.clear();
                 } else if self.pending.len() > 40 {
@@ -79,7 +81,9 @@ impl ScreenScanner {
             return;
         }
         for number in numbers.1.split(|byte| *byte == b';') {
-            let Some(number) = std::str::from_utf8(number).ok().and_then(|text| text.parse::<u16>().ok()) else { continue };
+            let Some(number) = std::str::from_utf8(number).ok().and_then(|text| text.parse::<u16>().ok()) else {
+                continue;
+            };
             let Some((_, set_is_odd, _)) = SCREEN_MODES.iter().find(|(known, ..)| *known == number) else { continue };
             self.on.retain(|known| *known != number);
             if (last == b'h') == *set_is_odd {
@@ -90,7 +94,11 @@ impl ScreenScanner {
 
     /// The states switched on and never off again.
     pub(crate) fn left_on(&self) -> Vec<String> {
-        let mut names: Vec<String> = SCREEN_MODES.iter().filter(|(number, ..)| self.on.contains(number)).map(|(.., name)| (*name).to_owned()).collect();
+        let mut names: Vec<String> = SCREEN_MODES
+            .iter()
+            .filter(|(number, ..)| self.on.contains(number))
+            .map(|(.., name)| (*name).to_owned())
+            .collect();
         names.dedup();
         names
     }
@@ -98,7 +106,10 @@ impl ScreenScanner {
 
 /// The state of a terminal at the end.
 pub(crate) fn state(before: Option<&Modes>, terminal: impl AsFd, screen: &ScreenScanner) -> TerminalState {
-    TerminalState { modes: before.map(|modes| modes.difference(terminal)).unwrap_or_default(), screen: screen.left_on() }
+    TerminalState {
+        modes: before.map(|modes| modes.difference(terminal)).unwrap_or_default(),
+        screen: screen.left_on(),
+    }
 }
 
 #[cfg(test)]

@@ -32,7 +32,12 @@ enum Part {
 
 impl FileWatch {
     /// A watch for an absolute pattern below a root directory.
-    pub(crate) fn new(root: BorrowedFd<'_>, directory: &Path, glob: &str, size: Option<FileSize>) -> std::io::Result<Self> {
+    pub(crate) fn new(
+        root: BorrowedFd<'_>,
+        directory: &Path,
+        glob: &str,
+        size: Option<FileSize>,
+    ) -> std::io::Result<Self> {
         let events = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
         let absolute = directory.join(glob);
         let parts = absolute
@@ -61,7 +66,11 @@ impl FileWatch {
     }
 
     fn watch(&self, directory: &Path) {
-        let flags = WatchFlags::CREATE | WatchFlags::MOVED_TO | WatchFlags::MODIFY | WatchFlags::CLOSE_WRITE | WatchFlags::ONLYDIR;
+        let flags = WatchFlags::CREATE
+            | WatchFlags::MOVED_TO
+            | WatchFlags::MODIFY
+            | WatchFlags::CLOSE_WRITE
+            | WatchFlags::ONLYDIR;
         // A directory that is gone again, or may not be read, cannot hold a match.
         let _ = inotify::add_watch(&self.events, directory, flags);
     }
@@ -77,8 +86,15 @@ impl FileWatch {
                 let path = directory.join(name);
                 path.symlink_metadata().is_ok() && self.search(&path, rest, depth + 1)
             }
-            Part::Pattern(pattern) => children(directory).iter().any(|(name, path)| pattern.is_match(path_text(name.as_encoded_bytes())) && self.search(path, rest, depth + 1)),
-            Part::Any => self.search(directory, rest, depth + 1) || children(directory).iter().any(|(_, path)| path.is_dir() && !path.is_symlink() && self.search(path, parts, depth + 1)),
+            Part::Pattern(pattern) => children(directory).iter().any(|(name, path)| {
+                pattern.is_match(path_text(name.as_encoded_bytes())) && self.search(path, rest, depth + 1)
+            }),
+            Part::Any => {
+                self.search(directory, rest, depth + 1)
+                    || children(directory)
+                        .iter()
+                        .any(|(_, path)| path.is_dir() && !path.is_symlink() && self.search(path, parts, depth + 1))
+            }
         }
     }
 
@@ -93,7 +109,11 @@ impl Part {
             return Self::Any;
         }
         let plain = !text.as_encoded_bytes().iter().any(|byte| b"*?[{".contains(byte));
-        match text.to_str().filter(|_| !plain).and_then(|text| GlobBuilder::new(text).literal_separator(true).build().ok()) {
+        match text
+            .to_str()
+            .filter(|_| !plain)
+            .and_then(|text| GlobBuilder::new(text).literal_separator(true).build().ok())
+        {
             Some(glob) => Self::Pattern(Box::new(glob.compile_matcher())),
             None => Self::Name(PathBuf::from(text)),
         }

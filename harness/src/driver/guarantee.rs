@@ -15,7 +15,8 @@ pub struct Mechanisms {
 
 /// The guarantee of a full cell.
 pub fn guarantee_of(mechanisms: &Mechanisms) -> Guarantee {
-    let mut words = vec!["PID, mount and IPC namespaces", "overlay over every file system", "private devices and terminals"];
+    let mut words =
+        vec!["PID, mount and IPC namespaces", "overlay over every file system", "private devices and terminals"];
     if mechanisms.privileged {
         words.push("root without the capabilities that reach beyond the cell (no mounts, no modules, no host network settings)");
     } else {
@@ -25,6 +26,10 @@ pub fn guarantee_of(mechanisms: &Mechanisms) -> Guarantee {
     Guarantee {
         level: Level::Full,
         mechanisms: words.into_iter().map(str::to_owned).collect(),
-        not_audited: mechanisms.gaps.iter().map(|(what, why)| NotAudited { what: what.clone(), why: why.clone() }).collect(),
+        not_audited: mechanisms
+            .gaps
+            .iter()
+            .map(|(what, why)| NotAudited { what: what.clone(), why: why.clone() })
+            .collect(),
     }
 }

@@ -33,7 +33,9 @@ impl OutputFollower {
         let points = plan.acts.iter().flat_map(|act| &act.at);
         let patterns = points
             .filter_map(|spec| match &spec.point {
-                Point::Output { pattern, .. } => Some(Pattern { text: pattern.clone(), regex: Regex::new(pattern).ok()?, seen: 0 }),
+                Point::Output { pattern, .. } => {
+                    Some(Pattern { text: pattern.clone(), regex: Regex::new(pattern).ok()?, seen: 0 })
+                }
                 _ => None,
             })
             .collect();
@@ -109,7 +111,13 @@ mod tests {
 
     fn follower(point: &str) -> OutputFollower {
         let act = Act { at: vec![point.parse().expect("a point")], send: Injection::signal(Signal::TERM) };
-        OutputFollower::new(&TrialPlan { acts: vec![act], grace: Duration::ZERO, stdin: Stdin::Closed, pty: false, pid1: false })
+        OutputFollower::new(&TrialPlan {
+            acts: vec![act],
+            grace: Duration::ZERO,
+            stdin: Stdin::Closed,
+            pty: false,
+            pid1: false,
+        })
     }
 
     #[test]

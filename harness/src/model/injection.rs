@@ -44,7 +44,9 @@ pub struct Injection(Vec<Step>);
 
 /// Text that is not an injection.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{step}` is not a step of an injection: use a signal (TERM, INT@group, RTMIN+3@all), a wait (200ms), stdin-eof, pty-hangup or parent-death")]
+#[error(
+    "`{step}` is not a step of an injection: use a signal (TERM, INT@group, RTMIN+3@all), a wait (200ms), stdin-eof, pty-hangup or parent-death"
+)]
 pub struct InjectionError {
     /// The step that could not be read.
     pub step: String,
@@ -148,7 +150,17 @@ mod tests {
 
     #[test]
     fn prints_as_it_reads() {
-        for text in ["TERM", "TERM@group", "KILL@all", "TERM,200ms,INT,5s,KILL", "stdin-eof,2s,TERM", "parent-death", "RTMIN+3", "pty-hangup", "STOP,50ms,TERM,CONT"] {
+        for text in [
+            "TERM",
+            "TERM@group",
+            "KILL@all",
+            "TERM,200ms,INT,5s,KILL",
+            "stdin-eof,2s,TERM",
+            "parent-death",
+            "RTMIN+3",
+            "pty-hangup",
+            "STOP,50ms,TERM,CONT",
+        ] {
             let injection: Injection = text.parse().expect(text);
             assert_eq!(injection.to_string(), text);
         }
@@ -156,7 +168,8 @@ mod tests {
 
     #[test]
     fn names_the_step_that_is_wrong() {
-        for (text, step) in [("TERM,TREM", "TREM"), ("TERM@grp", "TERM@grp"), ("", ""), ("5s", "5s"), ("TERM,,INT", "")] {
+        for (text, step) in [("TERM,TREM", "TREM"), ("TERM@grp", "TERM@grp"), ("", ""), ("5s", "5s"), ("TERM,,INT", "")]
+        {
             assert_eq!(text.parse::<Injection>(), Err(InjectionError { step: step.to_owned() }), "{text}");
         }
     }

@@ -59,7 +59,8 @@ pub struct TrialPlan {
 impl TrialPlan {
     /// The points of the first act, as text: where the trial terminates the agent.
     pub fn point_text(&self) -> String {
-        let acts: Vec<String> = self.acts.iter().map(|act| joined(&act.at, " then ")).filter(|text| !text.is_empty()).collect();
+        let acts: Vec<String> =
+            self.acts.iter().map(|act| joined(&act.at, " then ")).filter(|text| !text.is_empty()).collect();
         acts.join(", then ")
     }
 

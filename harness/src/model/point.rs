@@ -76,7 +76,8 @@ pub struct PointError {
     why: String,
 }
 
-const KNOWN: &str = "start, time:250ms, output:/regex/#2, file:GLOB, file:GLOB>=1MB, port:8080, process:NAME#2, when:COMMAND and idle";
+const KNOWN: &str =
+    "start, time:250ms, output:/regex/#2, file:GLOB, file:GLOB>=1MB, port:8080, process:NAME#2, when:COMMAND and idle";
 const LATER: [&str; 8] = ["syscall", "window", "blocked", "await", "probe", "service", "exit", "event"];
 
 impl FileSize {
@@ -110,10 +111,12 @@ pub fn parse_size(text: &str) -> Option<u64> {
 /// Splits a trailing `#n` off; without one, n is 1.
 fn split_nth(text: &str) -> Result<(&str, u32), &'static str> {
     match text.rsplit_once('#') {
-        Some((head, digits)) if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => match digits.parse() {
-            Ok(nth) if nth >= 1 => Ok((head, nth)),
-            _ => Err("the number after # counts from 1 and must fit in 32 bits"),
-        },
+        Some((head, digits)) if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => {
+            match digits.parse() {
+                Ok(nth) if nth >= 1 => Ok((head, nth)),
+                _ => Err("the number after # counts from 1 and must fit in 32 bits"),
+            }
+        }
         _ => Ok((text, 1)),
     }
 }
@@ -121,7 +124,8 @@ fn split_nth(text: &str) -> Result<(&str, u32), &'static str> {
 fn parse_file(rest: &str) -> Result<Point, String> {
     for (mark, relation) in [(">=", SizeRelation::AtLeast), ("<=", SizeRelation::AtMost)] {
         if let Some((glob, size)) = rest.rsplit_once(mark) {
-            let bytes = parse_size(size).ok_or_else(|| format!("`{size}` is not a size: write 512, 64kB, 1MB or 2GiB"))?;
+            let bytes =
+                parse_size(size).ok_or_else(|| format!("`{size}` is not a size: write 512, 64kB, 1MB or 2GiB"))?;
             return file(glob, Some(FileSize { relation, bytes }));
         }
     }
@@ -132,7 +136,10 @@ fn file(glob: &str, size: Option<FileSize>) -> Result<Point, String> {
     if glob.is_empty() {
         return Err("name a file, such as file:out/part-*".to_owned());
     }
-    globset::GlobBuilder::new(glob).literal_separator(true).build().map_err(|error| format!("the pattern of the file is wrong: {}", error.kind()))?;
+    globset::GlobBuilder::new(glob)
+        .literal_separator(true)
+        .build()
+        .map_err(|error| format!("the pattern of the file is wrong: {}", error.kind()))?;
     Ok(Point::File { glob: glob.to_owned(), size })
 }
 
@@ -144,7 +151,10 @@ fn parse_output(rest: &str) -> Result<Point, String> {
         .ok_or_else(|| "put the regular expression between slashes, such as output:/ready/#2".to_owned())?;
     regex::Regex::new(pattern).map_err(|error| {
         let last = error.to_string();
-        format!("the regular expression is wrong: {}", last.lines().last().unwrap_or_default().trim_start_matches("error: "))
+        format!(
+            "the regular expression is wrong: {}",
+            last.lines().last().unwrap_or_default().trim_start_matches("error: ")
+        )
     })?;
     Ok(Point::Output { pattern: pattern.to_owned(), nth })
 }
@@ -154,7 +164,9 @@ fn parse_point(text: &str) -> Result<Point, String> {
         Some((kind, rest)) => (kind, Some(rest)),
         None => (text, None),
     };
-    let need = |example: &str| rest.filter(|rest| !rest.is_empty()).ok_or_else(|| format!("it needs a value, such as {example}"));
+    let need = |example: &str| {
+        rest.filter(|rest| !rest.is_empty()).ok_or_else(|| format!("it needs a value, such as {example}"))
+    };
     match kind {
         "start" | "idle" if rest.is_some() => Err(format!("`{kind}` takes no value")),
         "start" => Ok(Point::Start),
@@ -188,7 +200,9 @@ impl FromStr for PointSpec {
             None => (false, text),
         };
         match parse_point(rest) {
-            Ok(Point::Start) if relative => Err(PointError { text: text.to_owned(), why: "`start` cannot be relative".to_owned() }),
+            Ok(Point::Start) if relative => {
+                Err(PointError { text: text.to_owned(), why: "`start` cannot be relative".to_owned() })
+            }
             Ok(point) => Ok(Self { relative, point }),
             Err(why) => Err(PointError { text: text.to_owned(), why }),
         }
@@ -197,7 +211,9 @@ impl FromStr for PointSpec {
 
 impl fmt::Display for Point {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let nth = |f: &mut fmt::Formatter<'_>, nth: u32, always: bool| if nth > 1 || always { write!(f, "#{nth}") } else { Ok(()) };
+        let nth = |f: &mut fmt::Formatter<'_>, nth: u32, always: bool| {
+            if nth > 1 || always { write!(f, "#{nth}") } else { Ok(()) }
+        };
         match self {
             Self::Start => f.write_str("start"),
             Self::Time(span) => write!(f, "time:{}", format_span(*span)),
@@ -241,8 +257,20 @@ mod tests {
     #[test]
     fn prints_as_it_reads() {
         for text in [
-            "start", "idle", "time:250ms", "+time:100ms", "output:/ready/", "output:/a#b/#2", "file:out/part-*", "file:big>=1000000",
-            "file:log<=10", "port:8080", "+port:80", "process:sleep#2", "process:sh", "when:test -s x",
+            "start",
+            "idle",
+            "time:250ms",
+            "+time:100ms",
+            "output:/ready/",
+            "output:/a#b/#2",
+            "file:out/part-*",
+            "file:big>=1000000",
+            "file:log<=10",
+            "port:8080",
+            "+port:80",
+            "process:sleep#2",
+            "process:sh",
+            "when:test -s x",
         ] {
             let spec: PointSpec = text.parse().expect(text);
             assert_eq!(spec.to_string(), text);
@@ -251,10 +279,28 @@ mod tests {
 
     #[test]
     fn errors_say_what_to_write() {
-        let shown: Vec<String> = ["", "strat", "start:1", "+start", "time:", "time:5", "output:ready", "output:/(/", "output:/x/#0", "file:", "file:a[", "file:x>=1XB", "port:0", "port:http", "process:#2", "when:", "syscall:open@enter#1"]
-            .iter()
-            .map(|text| text.parse::<PointSpec>().expect_err(text).to_string())
-            .collect();
+        let shown: Vec<String> = [
+            "",
+            "strat",
+            "start:1",
+            "+start",
+            "time:",
+            "time:5",
+            "output:ready",
+            "output:/(/",
+            "output:/x/#0",
+            "file:",
+            "file:a[",
+            "file:x>=1XB",
+            "port:0",
+            "port:http",
+            "process:#2",
+            "when:",
+            "syscall:open@enter#1",
+        ]
+        .iter()
+        .map(|text| text.parse::<PointSpec>().expect_err(text).to_string())
+        .collect();
         insta::assert_snapshot!(shown.join("\n"));
     }
 

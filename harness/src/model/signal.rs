@@ -15,11 +15,37 @@ pub struct SignalError {
 }
 
 const NAMES: [(&str, i32); 31] = [
-    ("HUP", 1), ("INT", 2), ("QUIT", 3), ("ILL", 4), ("TRAP", 5), ("ABRT", 6), ("BUS", 7), ("FPE", 8),
-    ("KILL", 9), ("USR1", 10), ("SEGV", 11), ("USR2", 12), ("PIPE", 13), ("ALRM", 14), ("TERM", 15),
-    ("STKFLT", 16), ("CHLD", 17), ("CONT", 18), ("STOP", 19), ("TSTP", 20), ("TTIN", 21), ("TTOU", 22),
-    ("URG", 23), ("XCPU", 24), ("XFSZ", 25), ("VTALRM", 26), ("PROF", 27), ("WINCH", 28), ("IO", 29),
-    ("PWR", 30), ("SYS", 31),
+    ("HUP", 1),
+    ("INT", 2),
+    ("QUIT", 3),
+    ("ILL", 4),
+    ("TRAP", 5),
+    ("ABRT", 6),
+    ("BUS", 7),
+    ("FPE", 8),
+    ("KILL", 9),
+    ("USR1", 10),
+    ("SEGV", 11),
+    ("USR2", 12),
+    ("PIPE", 13),
+    ("ALRM", 14),
+    ("TERM", 15),
+    ("STKFLT", 16),
+    ("CHLD", 17),
+    ("CONT", 18),
+    ("STOP", 19),
+    ("TSTP", 20),
+    ("TTIN", 21),
+    ("TTOU", 22),
+    ("URG", 23),
+    ("XCPU", 24),
+    ("XFSZ", 25),
+    ("VTALRM", 26),
+    ("PROF", 27),
+    ("WINCH", 28),
+    ("IO", 29),
+    ("PWR", 30),
+    ("SYS", 31),
 ];
 
 /// The first and last real-time signals a program can use: glibc keeps 32 and 33.
@@ -110,12 +136,18 @@ impl FromStr for Signal {
                 }
             }
         };
-        REAL_TIME.contains(&number).then_some(Self(number)).or_else(|| Self::from_number(number).filter(|_| !name.starts_with("RT"))).ok_or_else(error)
+        REAL_TIME
+            .contains(&number)
+            .then_some(Self(number))
+            .or_else(|| Self::from_number(number).filter(|_| !name.starts_with("RT")))
+            .ok_or_else(error)
     }
 }
 
 fn small(digits: &str) -> Option<i32> {
-    (!digits.is_empty() && digits.len() <= 2 && digits.bytes().all(|b| b.is_ascii_digit())).then(|| digits.parse().ok()).flatten()
+    (!digits.is_empty() && digits.len() <= 2 && digits.bytes().all(|b| b.is_ascii_digit()))
+        .then(|| digits.parse().ok())
+        .flatten()
 }
 
 #[cfg(test)]
@@ -132,7 +164,16 @@ mod tests {
 
     #[test]
     fn names_come_in_several_spellings() {
-        for (text, number) in [("term", 15), ("SIGTERM", 15), ("15", 15), ("RTMIN", 34), ("RTMIN+3", 37), ("RTMAX", 64), ("RTMAX-1", 63), ("IOT", 6)] {
+        for (text, number) in [
+            ("term", 15),
+            ("SIGTERM", 15),
+            ("15", 15),
+            ("RTMIN", 34),
+            ("RTMIN+3", 37),
+            ("RTMAX", 64),
+            ("RTMAX-1", 63),
+            ("IOT", 6),
+        ] {
             assert_eq!(text.parse::<Signal>().map(Signal::number), Ok(number), "{text}");
         }
     }

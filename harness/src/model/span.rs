@@ -63,7 +63,9 @@ mod tests {
 
     #[test]
     fn reads_the_usual_forms() {
-        for (text, micros) in [("250ms", 250_000), ("5s", 5_000_000), ("1.5s", 1_500_000), ("2m", 120_000_000), ("0s", 0)] {
+        for (text, micros) in
+            [("250ms", 250_000), ("5s", 5_000_000), ("1.5s", 1_500_000), ("2m", 120_000_000), ("0s", 0)]
+        {
             assert_eq!(parse_span(text).map(|d| d.as_micros()), Ok(micros), "{text}");
         }
     }

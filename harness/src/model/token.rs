@@ -50,7 +50,10 @@ fn decode(text: &str) -> Option<String> {
     let mut rest = text.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {
         if first == b'%' {
-            let hex = tail.get(..2).and_then(|hex| std::str::from_utf8(hex).ok()).filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()))?;
+            let hex = tail
+                .get(..2)
+                .and_then(|hex| std::str::from_utf8(hex).ok())
+                .filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()))?;
             bytes.push(u8::from_str_radix(hex, 16).ok()?);
             rest = tail.get(2..)?;
         } else {
@@ -96,8 +99,17 @@ impl FromStr for Token {
     type Err = TokenError;
 
     fn from_str(text: &str) -> Result<Self, TokenError> {
-        let rest = text.strip_prefix(VERSION).and_then(|rest| rest.strip_prefix('/')).ok_or_else(|| TokenError::Version(text.to_owned()))?;
-        let mut plan = TrialPlan { acts: Vec::new(), grace: std::time::Duration::ZERO, stdin: Stdin::Closed, pty: false, pid1: false };
+        let rest = text
+            .strip_prefix(VERSION)
+            .and_then(|rest| rest.strip_prefix('/'))
+            .ok_or_else(|| TokenError::Version(text.to_owned()))?;
+        let mut plan = TrialPlan {
+            acts: Vec::new(),
+            grace: std::time::Duration::ZERO,
+            stdin: Stdin::Closed,
+            pty: false,
+            pid1: false,
+        };
         let mut at = Vec::new();
         let mut grace = None;
         for word in rest.split('/') {
@@ -107,7 +119,8 @@ impl FromStr for Token {
             match key {
                 "at" => at.push(value.parse().map_err(|error: super::PointError| wrong(error.to_string()))?),
                 "send" => {
-                    let send: Injection = value.parse().map_err(|error: super::InjectionError| wrong(error.to_string()))?;
+                    let send: Injection =
+                        value.parse().map_err(|error: super::InjectionError| wrong(error.to_string()))?;
                     plan.acts.push(Act { at: std::mem::take(&mut at), send });
                 }
                 "grace" => grace = Some(parse_span(&value).map_err(|error| wrong(error.to_string()))?),
@@ -145,8 +158,18 @@ mod tests {
     }
 
     fn injections() -> impl Strategy<Value = String> {
-        prop::collection::vec(prop_oneof![Just("TERM"), Just("INT@group"), Just("KILL@all"), Just("stdin-eof"), Just("parent-death"), Just("RTMIN+2")], 1..4)
-            .prop_map(|steps| steps.join(",50ms,"))
+        prop::collection::vec(
+            prop_oneof![
+                Just("TERM"),
+                Just("INT@group"),
+                Just("KILL@all"),
+                Just("stdin-eof"),
+                Just("parent-death"),
+                Just("RTMIN+2")
+            ],
+            1..4,
+        )
+        .prop_map(|steps| steps.join(",50ms,"))
     }
 
     fn stdins() -> impl Strategy<Value = Stdin> {
@@ -154,7 +177,10 @@ mod tests {
             Just(Stdin::Closed),
             Just(Stdin::Open),
             any::<String>().prop_map(Stdin::File),
-            (any::<String>(), any::<bool>()).prop_map(|(text, open)| Stdin::Text { text, then: if open { StdinThen::Open } else { StdinThen::Closed } }),
+            (any::<String>(), any::<bool>()).prop_map(|(text, open)| Stdin::Text {
+                text,
+                then: if open { StdinThen::Open } else { StdinThen::Closed }
+            }),
         ]
     }
 
@@ -184,10 +210,20 @@ mod tests {
 
     #[test]
     fn errors_name_the_word() {
-        let shown: Vec<String> = ["", "q2/at=start", "q1/at", "q1/at=strat/send=TERM", "q1/at=start/send=TREM/grace=1s", "q1/send=TERM/grace=1s/colour=red", "q1/at=%zz", "q1/at=start/grace=1s", "q1/at=start/send=TERM"]
-            .iter()
-            .map(|text| text.parse::<Token>().expect_err(text).to_string())
-            .collect();
+        let shown: Vec<String> = [
+            "",
+            "q2/at=start",
+            "q1/at",
+            "q1/at=strat/send=TERM",
+            "q1/at=start/send=TREM/grace=1s",
+            "q1/send=TERM/grace=1s/colour=red",
+            "q1/at=%zz",
+            "q1/at=start/grace=1s",
+            "q1/at=start/send=TERM",
+        ]
+        .iter()
+        .map(|text| text.parse::<Token>().expect_err(text).to_string())
+        .collect();
         insta::assert_snapshot!(shown.join("\n"));
     }
 }

@@ -93,7 +93,14 @@ pub(super) fn close_on_exec_from(first: u32) {
 
 fn close_range(first: u32, last: u32, flags: u32) {
     // SAFETY: only closes or marks descriptors; nothing in this process uses them.
-    unsafe { libc::syscall(libc::SYS_close_range, libc::c_ulong::from(first), libc::c_ulong::from(last), libc::c_ulong::from(flags)) };
+    unsafe {
+        libc::syscall(
+            libc::SYS_close_range,
+            libc::c_ulong::from(first),
+            libc::c_ulong::from(last),
+            libc::c_ulong::from(flags),
+        )
+    };
 }
 
 /// Asks the kernel to kill this process when the thread that forked it ends.
@@ -131,7 +138,14 @@ pub(super) fn make_read_only(target: &CStr) -> Result<(), Errno> {
     attributes.attr_set = libc::MOUNT_ATTR_RDONLY;
     // SAFETY: the path is NUL-terminated; the struct and its size are right.
     let result = unsafe {
-        libc::syscall(libc::SYS_mount_setattr, libc::AT_FDCWD, target.as_ptr(), libc::AT_RECURSIVE, &raw const attributes, size_of::<libc::mount_attr>())
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            libc::AT_FDCWD,
+            target.as_ptr(),
+            libc::AT_RECURSIVE,
+            &raw const attributes,
+            size_of::<libc::mount_attr>(),
+        )
     };
     check(result).map(drop)
 }

@@ -77,7 +77,10 @@ fn open_terminal(kept: &mut [RawFd; SLOTS]) -> Result<RawFd, Errno> {
     rustix::pty::unlockpt(&control)?;
     // The instance is new, so its first terminal is number 0.
     let agent_side = rustix::fs::open(c"/dev/pts/0", flags, Mode::empty())?;
-    rustix::termios::tcsetwinsize(&agent_side, rustix::termios::Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 })?;
+    rustix::termios::tcsetwinsize(
+        &agent_side,
+        rustix::termios::Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 },
+    )?;
     if let Some(place) = kept.get_mut(super::Slot::Terminal as usize) {
         *place = control.into_raw_fd();
     }
@@ -124,7 +127,8 @@ fn serve(socket: BorrowedFd<'_>, orders: &Orders<'_>, terminal: Option<RawFd>) -
     // SAFETY: just opened, never closed.
     let children = unsafe { BorrowedFd::borrow_raw(children) };
     loop {
-        let mut watched = [PollFd::from_borrowed_fd(socket, PollFlags::IN), PollFd::from_borrowed_fd(children, PollFlags::IN)];
+        let mut watched =
+            [PollFd::from_borrowed_fd(socket, PollFlags::IN), PollFd::from_borrowed_fd(children, PollFlags::IN)];
         match poll(&mut watched, None) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(_) => child::leave(1),
@@ -165,8 +169,12 @@ fn obey(socket: BorrowedFd<'_>, orders: &Orders<'_>, terminal: Option<RawFd>, co
         Command::Run { program: index } => {
             let Some(program) = orders.programs.get(index as usize) else { return };
             match program.role {
-                Role::Agent { pid1, hosted: true, terminal: has_terminal } => start_hosted(socket, orders, index, program, pid1, terminal.filter(|_| has_terminal)),
-                Role::Agent { pid1, hosted: false, terminal: has_terminal } => start(socket, orders, index, program, pid1, terminal.filter(|_| has_terminal)),
+                Role::Agent { pid1, hosted: true, terminal: has_terminal } => {
+                    start_hosted(socket, orders, index, program, pid1, terminal.filter(|_| has_terminal))
+                }
+                Role::Agent { pid1, hosted: false, terminal: has_terminal } => {
+                    start(socket, orders, index, program, pid1, terminal.filter(|_| has_terminal))
+                }
                 Role::Helper => start(socket, orders, index, program, false, None),
             }
         }
@@ -174,9 +182,18 @@ fn obey(socket: BorrowedFd<'_>, orders: &Orders<'_>, terminal: Option<RawFd>, co
 }
 
 /// Forks, executes, and says how that went.
-fn start(socket: BorrowedFd<'_>, orders: &Orders<'_>, index: u32, program: &Program, pid1: bool, terminal: Option<RawFd>) {
+fn start(
+    socket: BorrowedFd<'_>,
+    orders: &Orders<'_>,
+    index: u32,
+    program: &Program,
+    pid1: bool,
+    terminal: Option<RawFd>,
+) {
     let failed = |errno: i32| say(socket, Report::ExecFailed { program: index, errno });
-    let Ok((reader, writer)) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC) else { return failed(libc::EMFILE) };
+    let Ok((reader, writer)) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC) else {
+        return failed(libc::EMFILE);
+    };
     let flags = if pid1 { libc::CLONE_NEWPID | libc::CLONE_NEWNS } else { 0 };
     match child::fork(flags) {
         Err(errno) => failed(errno.raw_os_error()),
@@ -201,7 +218,13 @@ fn start(socket: BorrowedFd<'_>, orders: &Orders<'_>, index: u32, program: &Prog
 
 /// A PID namespace below the cell's needs its own view of the processes.
 fn mount_own_proc(seal: bool) -> Result<(), Errno> {
-    rustix::mount::mount(c"proc", c"/proc", c"proc", rustix::mount::MountFlags::NOSUID | rustix::mount::MountFlags::NOEXEC | rustix::mount::MountFlags::NODEV, None)?;
+    rustix::mount::mount(
+        c"proc",
+        c"/proc",
+        c"proc",
+        rustix::mount::MountFlags::NOSUID | rustix::mount::MountFlags::NOEXEC | rustix::mount::MountFlags::NODEV,
+        None,
+    )?;
     if seal {
         for path in super::launch::SEALED_PROC {
             if rustix::mount::mount_bind(*path, *path).is_ok() {
@@ -213,7 +236,14 @@ fn mount_own_proc(seal: bool) -> Result<(), Errno> {
 }
 
 /// Starts the program under a stub that is its parent and can be killed.
-fn start_hosted(socket: BorrowedFd<'_>, orders: &Orders<'_>, index: u32, program: &Program, pid1: bool, terminal: Option<RawFd>) {
+fn start_hosted(
+    socket: BorrowedFd<'_>,
+    orders: &Orders<'_>,
+    index: u32,
+    program: &Program,
+    pid1: bool,
+    terminal: Option<RawFd>,
+) {
     match child::fork(0) {
         Err(errno) => say(socket, Report::ExecFailed { program: index, errno: errno.raw_os_error() }),
         Ok(0) => {

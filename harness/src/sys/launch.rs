@@ -7,14 +7,18 @@ use super::wire::{Command, Report, SLOTS};
 use super::{Slot, child};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendFlags, SocketFlags, SocketType};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendFlags, SocketFlags,
+    SocketType,
+};
 use std::ffi::CStr;
 use std::io::IoSliceMut;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, RawFd};
 
 /// Files of /proc that a root agent could change for the whole host.
-pub(super) const SEALED_PROC: &[&CStr] = &[c"/proc/sys", c"/proc/sysrq-trigger", c"/proc/irq", c"/proc/bus", c"/proc/fs"];
+pub(super) const SEALED_PROC: &[&CStr] =
+    &[c"/proc/sys", c"/proc/sysrq-trigger", c"/proc/irq", c"/proc/bus", c"/proc/fs"];
 
 /// Which namespaces a cell has of its own, besides PID, mount and IPC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,8 +157,11 @@ impl Drop for LaunchedCell {
 /// When namespaces are refused or a required step fails; nothing is left then.
 pub fn launch(launch: &Launch<'_>) -> Result<LaunchedCell, LaunchError> {
     let channel = |what: &'static str| move |errno: Errno| LaunchError::Channel { what, errno };
-    let (ours, theirs) = rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).map_err(channel("socketpair"))?;
-    let mut keep: Vec<RawFd> = launch.programs.iter().flat_map(|p| [p.stdio.stdin, p.stdio.stdout, p.stdio.stderr]).collect();
+    let (ours, theirs) =
+        rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+            .map_err(channel("socketpair"))?;
+    let mut keep: Vec<RawFd> =
+        launch.programs.iter().flat_map(|p| [p.stdio.stdin, p.stdio.stdout, p.stdio.stderr]).collect();
     debug_assert!(keep.iter().all(|fd| *fd > 2 || *fd == -1), "[quietus internal bug] a stream below 3");
     keep.push(theirs.as_raw_fd());
     keep.retain(|fd| *fd >= 0);
@@ -170,7 +177,14 @@ pub fn launch(launch: &Launch<'_>) -> Result<LaunchedCell, LaunchError> {
     };
     let (init_pid, init) = fork_init(launch.namespaces, &orders).map_err(LaunchError::Namespaces)?;
     drop(theirs);
-    let mut cell = LaunchedCell { socket: ours, init, init_pid, ended: false, descriptors: [const { None }; SLOTS], skipped: Vec::new() };
+    let mut cell = LaunchedCell {
+        socket: ours,
+        init,
+        init_pid,
+        ended: false,
+        descriptors: [const { None }; SLOTS],
+        skipped: Vec::new(),
+    };
     await_ready(&mut cell, launch.steps)?;
     Ok(cell)
 }
@@ -210,7 +224,12 @@ fn await_ready(cell: &mut LaunchedCell, steps: &[SetupStep]) -> Result<(), Launc
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(SLOTS))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let received = loop {
-            match rustix::net::recvmsg(&cell.socket, &mut [IoSliceMut::new(&mut packet)], &mut control, RecvFlags::CMSG_CLOEXEC) {
+            match rustix::net::recvmsg(
+                &cell.socket,
+                &mut [IoSliceMut::new(&mut packet)],
+                &mut control,
+                RecvFlags::CMSG_CLOEXEC,
+            ) {
                 Err(Errno::INTR) => {}
                 other => break other.map_err(|errno| LaunchError::Channel { what: "recvmsg", errno })?,
             }
@@ -219,9 +238,13 @@ fn await_ready(cell: &mut LaunchedCell, steps: &[SetupStep]) -> Result<(), Launc
             return Err(LaunchError::Gone);
         }
         match Report::from_packet(&packet) {
-            Some(Report::StepSkipped { step, errno }) => cell.skipped.push((step as usize, Errno::from_raw_os_error(errno))),
+            Some(Report::StepSkipped { step, errno }) => {
+                cell.skipped.push((step as usize, Errno::from_raw_os_error(errno)))
+            }
             Some(Report::SetupFailed { step, errno }) => {
-                let what = steps.get(step as usize).map_or_else(|| "open a terminal for the agent".to_owned(), ToString::to_string);
+                let what = steps
+                    .get(step as usize)
+                    .map_or_else(|| "open a terminal for the agent".to_owned(), ToString::to_string);
                 return Err(LaunchError::Step { index: step as usize, what, errno: Errno::from_raw_os_error(errno) });
             }
             Some(Report::Ready { slots }) => {

@@ -18,7 +18,7 @@ mod wire;
 pub use launch::{Launch, LaunchError, LaunchedCell, Namespaces, launch};
 pub use pidfd::{become_subreaper, send_signal, signal_group};
 pub use program::{Program, ProgramError, Role, Stdio};
-pub use step::{Slot, SetupStep};
+pub use step::{SetupStep, Slot};
 pub use wire::{Command, Report, SLOTS};
 
 pub(crate) use child::spawn_portable;

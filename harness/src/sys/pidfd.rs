@@ -11,7 +11,9 @@ use std::os::fd::{AsFd, AsRawFd};
 pub fn send_signal(process: impl AsFd, signal: i32) -> Result<(), Errno> {
     let descriptor = process.as_fd().as_raw_fd();
     // SAFETY: takes a descriptor and numbers; a null siginfo is what kill(2) sends.
-    let result = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, descriptor, signal, std::ptr::null::<libc::siginfo_t>(), 0) };
+    let result = unsafe {
+        libc::syscall(libc::SYS_pidfd_send_signal, descriptor, signal, std::ptr::null::<libc::siginfo_t>(), 0)
+    };
     if result < 0 { Err(Errno::from_raw_os_error(super::child::errno())) } else { Ok(()) }
 }
 

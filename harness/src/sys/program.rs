@@ -105,7 +105,10 @@ fn find(program: &OsStr, search: Option<&OsStr>, directory: &Path) -> Result<Pat
             Ok(_) if executable(&path) => Ok(path),
             Ok(_) if path.is_dir() => Err(ProgramError::NotExecutable { path: name(), why: ": it is a directory" }),
             Ok(_) if !path.exists() => Err(ProgramError::NotFound { program: name(), searched: false }),
-            Ok(_) => Err(ProgramError::NotExecutable { path: name(), why: ": set its x bit, or name its interpreter first (python3 agent.py)" }),
+            Ok(_) => Err(ProgramError::NotExecutable {
+                path: name(),
+                why: ": set its x bit, or name its interpreter first (python3 agent.py)",
+            }),
         };
     }
     let default = OsStr::new("/usr/local/bin:/usr/bin:/bin");
@@ -132,7 +135,13 @@ impl Program {
     ///
     /// # Errors
     /// When the program cannot be found or executed, or a string holds a NUL byte.
-    pub fn new(command: &[OsString], environment: &[(OsString, OsString)], directory: &Path, role: Role, stdio: Stdio) -> Result<Self, ProgramError> {
+    pub fn new(
+        command: &[OsString],
+        environment: &[(OsString, OsString)],
+        directory: &Path,
+        role: Role,
+        stdio: Stdio,
+    ) -> Result<Self, ProgramError> {
         let first = command.first().ok_or(ProgramError::Empty)?;
         let search = environment.iter().find(|(key, _)| key == "PATH").map(|(_, value)| value.as_os_str());
         let path = c_string(find(first, search, directory)?.as_os_str())?;
@@ -154,10 +163,15 @@ impl Program {
     ///
     /// Safe to call after fork: it only makes the system call.
     pub(super) fn exec(&self) -> i32 {
-        debug_assert_eq!((self.argv.len() + 1, self.environment.len() + 1), (self.argv_pointers.0.len(), self.environment_pointers.0.len()));
+        debug_assert_eq!(
+            (self.argv.len() + 1, self.environment.len() + 1),
+            (self.argv_pointers.0.len(), self.environment_pointers.0.len())
+        );
         // SAFETY: the path is NUL-terminated, and both arrays are NULL-terminated
         // and point into strings that `self` keeps alive.
-        unsafe { libc::execve(self.path.as_ptr(), self.argv_pointers.0.as_ptr(), self.environment_pointers.0.as_ptr()) };
+        unsafe {
+            libc::execve(self.path.as_ptr(), self.argv_pointers.0.as_ptr(), self.environment_pointers.0.as_ptr())
+        };
         super::child::errno()
     }
 }
@@ -181,10 +195,11 @@ mod tests {
 
     #[test]
     fn says_why_a_command_cannot_be_run() {
-        let shown: Vec<String> = [&[][..], &[""], &["no-such-program"], &["/no/such"], &["/etc/passwd"], &["/etc"], &["sh", "a\0b"]]
-            .iter()
-            .map(|command| prepare(command).expect_err("cannot be run").to_string())
-            .collect();
+        let shown: Vec<String> =
+            [&[][..], &[""], &["no-such-program"], &["/no/such"], &["/etc/passwd"], &["/etc"], &["sh", "a\0b"]]
+                .iter()
+                .map(|command| prepare(command).expect_err("cannot be run").to_string())
+                .collect();
         insta::assert_snapshot!(shown.join("\n"));
     }
 }

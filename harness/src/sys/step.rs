@@ -136,15 +136,26 @@ impl SetupStep {
     pub(super) fn run(&self, kept: &mut [RawFd; super::SLOTS]) -> Result<(), Errno> {
         match self {
             Self::WriteFile { path, data, .. } => write_file(path, data),
-            Self::MakePrivate => rustix::mount::mount_change(c"/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE),
-            Self::Mount { kind, target, data, flags, .. } => rustix::mount::mount(kind.as_c_str(), target.as_c_str(), kind.as_c_str(), *flags, Some(data.as_c_str())),
-            Self::Bind { source, target, recursive: true, .. } => rustix::mount::mount_bind_recursive(source.as_c_str(), target.as_c_str()),
-            Self::Bind { source, target, recursive: false, .. } => rustix::mount::mount_bind(source.as_c_str(), target.as_c_str()),
+            Self::MakePrivate => {
+                rustix::mount::mount_change(c"/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE)
+            }
+            Self::Mount { kind, target, data, flags, .. } => {
+                rustix::mount::mount(kind.as_c_str(), target.as_c_str(), kind.as_c_str(), *flags, Some(data.as_c_str()))
+            }
+            Self::Bind { source, target, recursive: true, .. } => {
+                rustix::mount::mount_bind_recursive(source.as_c_str(), target.as_c_str())
+            }
+            Self::Bind { source, target, recursive: false, .. } => {
+                rustix::mount::mount_bind(source.as_c_str(), target.as_c_str())
+            }
             Self::ReadOnly { target, .. } => super::child::make_read_only(target),
             Self::MakeDirectory { path, mode, owner } => make_directory(path, *mode, *owner),
-            Self::MakeFile { path } => {
-                rustix::fs::open(path.as_c_str(), OFlags::CREATE | OFlags::WRONLY | OFlags::CLOEXEC, Mode::from_raw_mode(0o644)).map(drop)
-            }
+            Self::MakeFile { path } => rustix::fs::open(
+                path.as_c_str(),
+                OFlags::CREATE | OFlags::WRONLY | OFlags::CLOEXEC,
+                Mode::from_raw_mode(0o644),
+            )
+            .map(drop),
             Self::Symlink { target, path } => rustix::fs::symlink(target.as_c_str(), path.as_c_str()),
             Self::Keep { slot, path, .. } => {
                 let descriptor = rustix::fs::open(path.as_c_str(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;

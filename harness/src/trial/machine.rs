@@ -139,7 +139,11 @@ impl Machine {
 
     /// The first state and what to do in it.
     pub fn begin(&self) -> Next {
-        let limit = if self.ops.is_empty() { Action::SetTimer(Timer::Horizon, self.limits.horizon) } else { Action::SetTimer(Timer::Reach, self.limits.reach) };
+        let limit = if self.ops.is_empty() {
+            Action::SetTimer(Timer::Horizon, self.limits.horizon)
+        } else {
+            Action::SetTimer(Timer::Reach, self.limits.reach)
+        };
         (State::Starting, vec![limit, Action::Start])
     }
 
@@ -156,15 +160,25 @@ impl Machine {
             (_, Event::Lost(why)) => done(Outcome::Lost(why.clone())),
             (_, Event::Interrupted) => done(Outcome::Interrupted),
 
-            (State::Starting, Event::Started) if self.ops.is_empty() => (State::Controlling { idle: None, round: 0 }, vec![arm_idle()]),
+            (State::Starting, Event::Started) if self.ops.is_empty() => {
+                (State::Controlling { idle: None, round: 0 }, vec![arm_idle()])
+            }
             (State::Starting, Event::Started) => self.advance(0),
 
             (State::Reaching { op }, Event::Reached(reached)) if op == reached => self.advance(op + 1),
             (State::Reaching { op }, Event::LeaderEnded(_)) => {
-                if self.acts_before(*op) { self.settle(false) } else { done(Outcome::Missed) }
+                if self.acts_before(*op) {
+                    self.settle(false)
+                } else {
+                    done(Outcome::Missed)
+                }
             }
             (State::Reaching { op }, Event::Timer(Timer::Reach)) => {
-                if self.acts_before(*op) { self.kill() } else { done(Outcome::Unreached) }
+                if self.acts_before(*op) {
+                    self.kill()
+                } else {
+                    done(Outcome::Unreached)
+                }
             }
 
             (State::Pausing { op }, Event::Timer(Timer::Wait)) => self.advance(op + 1),
@@ -173,25 +187,45 @@ impl Machine {
             (State::Killing, Event::LeaderEnded(_)) => self.settle(true),
 
             (State::Settling { killed, .. } | State::Lingering { killed }, Event::Quiet) => done(over(*killed)),
-            (State::Settling { .. }, Event::Timer(Timer::Settle)) => (state.clone(), vec![Action::Census(Occasion::Settled)]),
+            (State::Settling { .. }, Event::Timer(Timer::Settle)) => {
+                (state.clone(), vec![Action::Census(Occasion::Settled)])
+            }
             (State::Settling { killed, round }, Event::Looked(look)) => self.settled(*killed, *round, *look),
-            (State::Lingering { killed }, Event::Timer(Timer::Linger)) => (State::Done(over(*killed)), vec![Action::Census(Occasion::Lingered)]),
+            (State::Lingering { killed }, Event::Timer(Timer::Linger)) => {
+                (State::Done(over(*killed)), vec![Action::Census(Occasion::Lingered)])
+            }
 
             (State::Controlling { .. }, Event::LeaderEnded(_)) => self.settle(false),
-            (State::Controlling { .. }, Event::Reached(usize::MAX)) => (state.clone(), vec![Action::Census(Occasion::Idle)]),
-            (State::Controlling { round, .. }, Event::Looked(look)) if look.busy => (State::Controlling { idle: None, round: *round }, vec![Action::SetTimer(Timer::Recheck, RECHECK)]),
+            (State::Controlling { .. }, Event::Reached(usize::MAX)) => {
+                (state.clone(), vec![Action::Census(Occasion::Idle)])
+            }
+            (State::Controlling { round, .. }, Event::Looked(look)) if look.busy => {
+                (State::Controlling { idle: None, round: *round }, vec![Action::SetTimer(Timer::Recheck, RECHECK)])
+            }
             (State::Controlling { .. }, Event::Looked(look)) if look.listens => done(Outcome::Idle { listens: true }),
-            (State::Controlling { round, .. }, Event::Looked(_)) => (State::Controlling { idle: Some(false), round: *round }, vec![Action::SetTimer(Timer::Recheck, RECHECK)]),
+            (State::Controlling { round, .. }, Event::Looked(_)) => (
+                State::Controlling { idle: Some(false), round: *round },
+                vec![Action::SetTimer(Timer::Recheck, RECHECK)],
+            ),
             (State::Controlling { .. }, Event::Timer(Timer::Recheck)) => (state.clone(), vec![arm_idle()]),
-            (State::Controlling { idle: Some(listens), .. }, Event::Timer(Timer::Horizon)) => done(Outcome::Idle { listens: *listens }),
-            (State::Controlling { idle: None, round }, Event::Timer(Timer::Horizon)) if *round < self.limits.horizon_rounds => {
-                (State::Controlling { idle: None, round: round + 1 }, vec![Action::SetTimer(Timer::Horizon, self.limits.horizon)])
+            (State::Controlling { idle: Some(listens), .. }, Event::Timer(Timer::Horizon)) => {
+                done(Outcome::Idle { listens: *listens })
+            }
+            (State::Controlling { idle: None, round }, Event::Timer(Timer::Horizon))
+                if *round < self.limits.horizon_rounds =>
+            {
+                (
+                    State::Controlling { idle: None, round: round + 1 },
+                    vec![Action::SetTimer(Timer::Horizon, self.limits.horizon)],
+                )
             }
             (State::Controlling { idle: None, .. }, Event::Timer(Timer::Horizon)) => done(Outcome::Busy),
 
             // Started comes first; only a settling trial or a control has no leader left to end;
             // a point that was armed and is not waited for any more is a driver's mistake.
-            (State::Starting, _) | (State::Settling { .. } | State::Lingering { .. }, Event::LeaderEnded(_)) | (_, Event::Started | Event::Quiet) => return Err(illegal()),
+            (State::Starting, _)
+            | (State::Settling { .. } | State::Lingering { .. }, Event::LeaderEnded(_))
+            | (_, Event::Started | Event::Quiet) => return Err(illegal()),
             (State::Controlling { .. } | State::Settling { .. }, Event::Reached(_)) => return Err(illegal()),
 
             // Timers that lost their meaning, and points and answers that came late.
@@ -235,7 +269,10 @@ impl Machine {
     }
 
     fn settle(&self, killed: bool) -> Next {
-        (State::Settling { killed, round: 0 }, vec![Action::SetTimer(Timer::Settle, self.limits.settle), Action::AwaitQuiet])
+        (
+            State::Settling { killed, round: 0 },
+            vec![Action::SetTimer(Timer::Settle, self.limits.settle), Action::AwaitQuiet],
+        )
     }
 
     fn settled(&self, killed: bool, round: u32, look: Look) -> Next {

@@ -23,7 +23,7 @@ fn every_code_has_a_whole_text() {
             let (_, body) = rest
                 .split_once(&heading)
                 .unwrap_or_else(|| panic!("{code}: no {section:?}, or not in order"));
-            let body_of_section = body.split("\n#").next().unwrap_or_default();
+            let body_of_section = body.split("\n##").next().unwrap_or_default();
             assert!(
                 body_of_section.trim().len() > 30,
                 "{code}: {section:?} says nothing"

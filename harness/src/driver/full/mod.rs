@@ -28,7 +28,11 @@ impl FullDriver {
         let unsupported = |error: crate::cell::CellError| DriverError::Unsupported(error.to_string());
         let maker = CellMaker::new(options.clone()).map_err(unsupported)?;
         let cell = maker.build(&[], false).map_err(unsupported)?;
-        let guarantee = guarantee_of(&super::Mechanisms { privileged: maker.is_privileged(), private_network: options.private_network, gaps: cell.gaps.clone() });
+        let guarantee = guarantee_of(&super::Mechanisms {
+            privileged: maker.is_privileged(),
+            private_network: options.private_network,
+            gaps: cell.gaps.clone(),
+        });
         Ok(Self { maker, options, guarantee })
     }
 }

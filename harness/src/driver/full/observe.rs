@@ -44,7 +44,8 @@ impl FullSession {
         let mut processes = self.agent_processes(depth);
         self.roles.assign(&mut processes);
         let listeners = self.cell.listeners(&processes);
-        let agents: Vec<&ProcessRecord> = processes.iter().filter(|process| !process.helper && !process.is_zombie()).collect();
+        let agents: Vec<&ProcessRecord> =
+            processes.iter().filter(|process| !process.helper && !process.is_zombie()).collect();
         let pids: Vec<i32> = agents.iter().map(|process| process.id.pid).collect();
         if matches!(occasion, Occasion::Idle | Occasion::Settled) {
             let busy = !activity(self.cell.proc(), &pids).0;
@@ -59,7 +60,8 @@ impl FullSession {
         match &spec.point {
             Point::Idle => self.is_idle(looking),
             Point::Port(port) => {
-                let processes: Vec<ProcessRecord> = self.agent_processes(Depth::Descriptors).into_iter().filter(|process| !process.helper).collect();
+                let processes: Vec<ProcessRecord> =
+                    self.agent_processes(Depth::Descriptors).into_iter().filter(|process| !process.helper).collect();
                 self.cell.listeners(&processes).iter().any(|listener| listener.port == *port)
             }
             Point::Process { name, nth } => self.sees_process(name, *nth, spec.relative, looking),
@@ -97,10 +99,16 @@ impl FullSession {
         let mut processes = self.agent_processes(Depth::Processes);
         self.roles.assign(&mut processes);
         let named = |process: &&ProcessRecord| {
-            let argument = process.argv.first().map(|word| word.rsplit('/').next().unwrap_or(word).trim_start_matches('-'));
+            let argument =
+                process.argv.first().map(|word| word.rsplit('/').next().unwrap_or(word).trim_start_matches('-'));
             process.name == name || argument == Some(name)
         };
-        let found: Vec<ProcessId> = processes.iter().filter(|process| !process.helper && !process.is_zombie()).filter(named).map(|process| process.id).collect();
+        let found: Vec<ProcessId> = processes
+            .iter()
+            .filter(|process| !process.helper && !process.is_zombie())
+            .filter(named)
+            .map(|process| process.id)
+            .collect();
         if relative && !looking.looked {
             // What was there before does not count, so it must not be counted later.
             looking.still = Some((found.len() as u64, Instant::now()));

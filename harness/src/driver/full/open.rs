@@ -19,7 +19,8 @@ pub(super) fn open(maker: &CellMaker, request: &Request) -> Result<FullSession, 
     let hosted = plan.acts.iter().any(|act| act.send.has(Step::ParentDeath));
     let terminal = plan.pty || plan.acts.iter().any(|act| act.send.has(Step::PtyHangup));
     let prepare = |command: &[OsString], role, stdio, what: &dyn Fn() -> String| {
-        Program::new(command, &request.environment, &request.directory, role, stdio).map_err(|error| DriverError::Command { what: what(), why: error.to_string() })
+        Program::new(command, &request.environment, &request.directory, role, stdio)
+            .map_err(|error| DriverError::Command { what: what(), why: error.to_string() })
     };
     let role = Role::Agent { pid1: plan.pid1, hosted, terminal };
     let mut programs = vec![prepare(&request.command, role, agent_ends.stdio, &|| "the agent".to_owned())?];
@@ -31,14 +32,22 @@ pub(super) fn open(maker: &CellMaker, request: &Request) -> Result<FullSession, 
     for point in plan.acts.iter().flat_map(|act| &act.at) {
         if let Point::When(text) = &point.point {
             predicates.push((text.clone(), programs.len() as u32));
-            programs.push(prepare(&["/bin/sh".into(), "-c".into(), text.into()], Role::Helper, helper_ends.stdio, &|| format!("the point when:{text}"))?);
+            programs.push(prepare(
+                &["/bin/sh".into(), "-c".into(), text.into()],
+                Role::Helper,
+                helper_ends.stdio,
+                &|| format!("the point when:{text}"),
+            )?);
         }
     }
     let mut cell = maker.build(&programs, terminal).map_err(|error| DriverError::Unsupported(error.to_string()))?;
     drop((agent_ends, helper_ends));
     if terminal {
-        let control = cell.take_terminal().ok_or(DriverError::System { what: "open a terminal", why: "the init sent none".to_owned() })?;
-        rustix::fs::fcntl_setfl(&control, rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::RDWR).map_err(DriverError::system("set the terminal to non-blocking"))?;
+        let control = cell
+            .take_terminal()
+            .ok_or(DriverError::System { what: "open a terminal", why: "the init sent none".to_owned() })?;
+        rustix::fs::fcntl_setfl(&control, rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::RDWR)
+            .map_err(DriverError::system("set the terminal to non-blocking"))?;
         agent_streams.input = None;
         agent_streams.outputs = [Some(control), None];
         agent_streams.names.clear();
@@ -51,7 +60,13 @@ pub(super) fn open(maker: &CellMaker, request: &Request) -> Result<FullSession, 
 }
 
 /// Runs a command of `prepare` to its end.
-fn run_helper(cell: &Cell, output: &OwnedFd, program: u32, command: &[OsString], request: &Request) -> Result<(), DriverError> {
+fn run_helper(
+    cell: &Cell,
+    output: &OwnedFd,
+    program: u32,
+    command: &[OsString],
+    request: &Request,
+) -> Result<(), DriverError> {
     let shown = command.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
     let failed = |why: String| DriverError::Command { what: format!("prepare command `{shown}`"), why };
     let gone = |_| failed("the cell ended while it ran".to_owned());
@@ -76,7 +91,9 @@ fn run_helper(cell: &Cell, output: &OwnedFd, program: u32, command: &[OsString],
         while let Some(report) = cell.receive().map_err(gone)? {
             match report {
                 Report::Started { pid: started, .. } => pid = Some(started),
-                Report::ExecFailed { errno, .. } => return Err(failed(rustix::io::Errno::from_raw_os_error(errno).to_string())),
+                Report::ExecFailed { errno, .. } => {
+                    return Err(failed(rustix::io::Errno::from_raw_os_error(errno).to_string()));
+                }
                 Report::Reaped { pid: reaped, status } if Some(reaped) == pid => {
                     return match crate::model::Ended::from_wait_status(status) {
                         Some(crate::model::Ended::Exited(0)) => Ok(()),
@@ -84,7 +101,10 @@ fn run_helper(cell: &Cell, output: &OwnedFd, program: u32, command: &[OsString],
                             let how = ended.map_or_else(|| "stopped".to_owned(), |ended| ended.to_string());
                             let text = String::from_utf8_lossy(&said);
                             let last: Vec<&str> = text.lines().rev().take(3).collect();
-                            Err(failed(format!("it ended with {how}{}", last.iter().rev().map(|line| format!("\n    {line}")).collect::<String>())))
+                            Err(failed(format!(
+                                "it ended with {how}{}",
+                                last.iter().rev().map(|line| format!("\n    {line}")).collect::<String>()
+                            )))
                         }
                     };
                 }

@@ -29,7 +29,11 @@ impl Roles {
                 if self.known.contains_key(&process.id) {
                     continue;
                 }
-                let parent = processes.iter().find(|other| other.id.pid == process.parent).and_then(|parent| self.known.get(&parent.id)).cloned();
+                let parent = processes
+                    .iter()
+                    .find(|other| other.id.pid == process.parent)
+                    .and_then(|parent| self.known.get(&parent.id))
+                    .cloned();
                 if let Some(parent) = parent {
                     let next = self.children.entry(parent.clone()).or_insert(0);
                     self.known.insert(process.id, format!("{parent}.{next}"));

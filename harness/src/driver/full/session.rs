@@ -70,11 +70,30 @@ pub(super) struct FullSession {
 }
 
 impl FullSession {
-    pub(super) fn new(cell: Cell, request: &Request, streams: Streams, predicates: Vec<(String, u32)>, helper_output: OwnedFd, terminal: bool) -> Self {
+    pub(super) fn new(
+        cell: Cell,
+        request: &Request,
+        streams: Streams,
+        predicates: Vec<(String, u32)>,
+        helper_output: OwnedFd,
+        terminal: bool,
+    ) -> Self {
         let modes = if terminal { streams.outputs[0].as_ref().and_then(Modes::of) } else { None };
         let mut temporary = vec!["/tmp".to_owned(), "/var/tmp".to_owned(), "/dev/shm".to_owned()];
-        temporary.extend(request.environment.iter().filter(|(key, _)| key == "TMPDIR").map(|(_, value)| value.to_string_lossy().trim_end_matches('/').to_owned()));
-        let evidence = Evidence { output_pipes: streams.names.clone(), pid1: request.plan.pid1, temporary, gaps: cell.gaps.clone(), ..Evidence::default() };
+        temporary.extend(
+            request
+                .environment
+                .iter()
+                .filter(|(key, _)| key == "TMPDIR")
+                .map(|(_, value)| value.to_string_lossy().trim_end_matches('/').to_owned()),
+        );
+        let evidence = Evidence {
+            output_pipes: streams.names.clone(),
+            pid1: request.plan.pid1,
+            temporary,
+            gaps: cell.gaps.clone(),
+            ..Evidence::default()
+        };
         Self {
             cell,
             streams,
@@ -125,7 +144,9 @@ impl FullSession {
                     .map_err(|error| DriverError::System { what: "watch for a file", why: error.to_string() })?;
                 Waiting::Files(watch)
             }
-            Point::Port(_) | Point::Process { .. } | Point::When(_) | Point::Idle => Waiting::Looks(super::observe::Looking::default()),
+            Point::Port(_) | Point::Process { .. } | Point::When(_) | Point::Idle => {
+                Waiting::Looks(super::observe::Looking::default())
+            }
         };
         self.armed = Some(Armed { op, spec: spec.clone(), wait });
         Ok(())
@@ -163,7 +184,10 @@ impl FullSession {
 
     /// Waits until something can be read or a deadline passes.
     fn wait(&self) -> [bool; 2] {
-        let mut watched = vec![PollFd::from_borrowed_fd(self.cell.socket(), PollFlags::IN), PollFd::from_borrowed_fd(self.interrupt.event(), PollFlags::IN)];
+        let mut watched = vec![
+            PollFd::from_borrowed_fd(self.cell.socket(), PollFlags::IN),
+            PollFd::from_borrowed_fd(self.interrupt.event(), PollFlags::IN),
+        ];
         for output in self.streams.outputs.iter().flatten() {
             watched.push(PollFd::from_borrowed_fd(output.as_fd(), PollFlags::IN));
         }
@@ -175,7 +199,8 @@ impl FullSession {
             watched.push(PollFd::from_borrowed_fd(files.events(), PollFlags::IN));
         }
         // Rounded up, so that a deadline has passed when the wait is over.
-        let timeout = self.timeout().map(|span| span + Duration::from_micros(50)).and_then(|span| Timespec::try_from(span).ok());
+        let timeout =
+            self.timeout().map(|span| span + Duration::from_micros(50)).and_then(|span| Timespec::try_from(span).ok());
         let _ = poll(&mut watched, timeout.as_ref());
         [!watched[0].revents().is_empty(), !watched[1].revents().is_empty()]
     }
@@ -195,7 +220,8 @@ impl FullSession {
         }
         self.check_armed();
         let now = Instant::now();
-        let due: Vec<Timer> = self.timers.iter().filter(|(_, deadline)| **deadline <= now).map(|(timer, _)| *timer).collect();
+        let due: Vec<Timer> =
+            self.timers.iter().filter(|(_, deadline)| **deadline <= now).map(|(timer, _)| *timer).collect();
         for timer in due {
             self.timers.remove(&timer);
             self.say(Event::Timer(timer));
@@ -250,7 +276,9 @@ impl FullSession {
                 Ok(None) => return,
                 Ok(Some(report)) => self.heard(report),
                 Err(_) => {
-                    self.say(Event::Lost("the init of the cell ended: was it killed by the system for want of memory?".to_owned()));
+                    self.say(Event::Lost(
+                        "the init of the cell ended: was it killed by the system for want of memory?".to_owned(),
+                    ));
                     return;
                 }
             }
@@ -262,16 +290,21 @@ impl FullSession {
             Report::Started { program: AGENT, pid } => self.agent_started(pid),
             Report::Started { pid, .. } => {
                 self.predicate_pid = Some(pid);
-                if let Some(record) = self.cell.processes(crate::cell::Depth::Processes).into_iter().find(|record| record.id.pid == pid) {
+                if let Some(record) =
+                    self.cell.processes(crate::cell::Depth::Processes).into_iter().find(|record| record.id.pid == pid)
+                {
                     self.helpers.insert(record.id);
                 }
             }
             Report::HostStarted { pid, .. } => {
-                self.host = crate::cell::open_process(self.cell.proc(), pid).ok().map(|directory| Started { pid, directory });
+                self.host =
+                    crate::cell::open_process(self.cell.proc(), pid).ok().map(|directory| Started { pid, directory });
             }
             Report::ExecFailed { program: AGENT, errno } => {
                 let why = match rustix::io::Errno::from_raw_os_error(errno) {
-                    rustix::io::Errno::NOEXEC => "it is no program the kernel can run: a script needs a first line such as #!/bin/sh".to_owned(),
+                    rustix::io::Errno::NOEXEC => {
+                        "it is no program the kernel can run: a script needs a first line such as #!/bin/sh".to_owned()
+                    }
                     errno => errno.to_string(),
                 };
                 self.failed = Some(DriverError::Command { what: "the agent cannot be executed".to_owned(), why });
@@ -291,7 +324,9 @@ impl FullSession {
                 }
                 self.leader = Some(Started { pid, directory });
             }
-            Err(errno) => self.failed = Some(DriverError::System { what: "open the agent's process", why: errno.to_string() }),
+            Err(errno) => {
+                self.failed = Some(DriverError::System { what: "open the agent's process", why: errno.to_string() })
+            }
         }
         self.say(Event::Started);
     }
@@ -316,7 +351,13 @@ impl FullSession {
     }
 
     fn check_quiet(&mut self) {
-        if self.await_quiet && self.evidence.ended.is_some() && !self.agent_processes(crate::cell::Depth::Processes).iter().any(|process| !process.is_zombie() && !process.helper) {
+        if self.await_quiet
+            && self.evidence.ended.is_some()
+            && !self
+                .agent_processes(crate::cell::Depth::Processes)
+                .iter()
+                .any(|process| !process.is_zombie() && !process.helper)
+        {
             self.await_quiet = false;
             self.say(Event::Quiet);
         }
@@ -327,7 +368,8 @@ impl Session for FullSession {
     fn perform(&mut self, action: &Action) -> Result<(), DriverError> {
         match action {
             Action::Start => {
-                self.helpers = self.cell.processes(crate::cell::Depth::Processes).iter().map(|process| process.id).collect();
+                self.helpers =
+                    self.cell.processes(crate::cell::Depth::Processes).iter().map(|process| process.id).collect();
                 self.ipc_before = self.cell.ipc();
                 self.cell.send(Command::Run { program: AGENT }).map_err(DriverError::system("start the agent"))?;
             }

@@ -33,7 +33,11 @@ pub(super) struct FarEnds {
 /// A descriptor above the standard ones, so that none is overwritten when the
 /// agent's are put in place.
 fn high(fd: OwnedFd) -> Result<OwnedFd, DriverError> {
-    if fd.as_raw_fd() > 2 { Ok(fd) } else { rustix::io::fcntl_dupfd_cloexec(&fd, 3).map_err(DriverError::system("copy a descriptor")) }
+    if fd.as_raw_fd() > 2 {
+        Ok(fd)
+    } else {
+        rustix::io::fcntl_dupfd_cloexec(&fd, 3).map_err(DriverError::system("copy a descriptor"))
+    }
 }
 
 fn pipe() -> Result<(OwnedFd, OwnedFd), DriverError> {
@@ -46,7 +50,10 @@ fn nonblocking(fd: &OwnedFd) -> Result<(), DriverError> {
 }
 
 fn null(flags: OFlags) -> Result<OwnedFd, DriverError> {
-    high(rustix::fs::open(c"/dev/null", flags | OFlags::CLOEXEC, Mode::empty()).map_err(DriverError::system("open /dev/null"))?)
+    high(
+        rustix::fs::open(c"/dev/null", flags | OFlags::CLOEXEC, Mode::empty())
+            .map_err(DriverError::system("open /dev/null"))?,
+    )
 }
 
 pub(super) fn name_of(fd: &OwnedFd) -> Option<String> {
@@ -61,7 +68,10 @@ pub(super) fn for_agent(stdin: &Stdin, directory: &Path) -> Result<(Streams, Far
         Stdin::Closed => null(OFlags::RDONLY)?,
         Stdin::File(path) => {
             let file = rustix::fs::open(directory.join(path), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
-                .map_err(|errno| DriverError::Command { what: format!("standard input from `{path}`"), why: errno.to_string() })?;
+                .map_err(|errno| DriverError::Command {
+                    what: format!("standard input from `{path}`"),
+                    why: errno.to_string(),
+                })?;
             high(file)?
         }
         Stdin::Open | Stdin::Text { .. } => {
@@ -95,4 +105,3 @@ pub(super) fn for_helper() -> Result<(OwnedFd, FarEnds), DriverError> {
     let stdio = Stdio { stdin: held[0].as_raw_fd(), stdout: held[1].as_raw_fd(), stderr: held[1].as_raw_fd() };
     Ok((reader, FarEnds { held, stdio }))
 }
-

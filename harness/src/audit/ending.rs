@@ -1,0 +1,227 @@
+//! How the agent ended, or why it did not.
+
+use super::processes::leader;
+use super::rules::allowed_exit;
+use super::{Case, Found};
+use crate::driver::Occasion;
+use crate::model::{Census, Ended, ProcessRecord, Signal, Step, format_span};
+use crate::scenario::Kind;
+use quietus_reports::{Code, Severity};
+use std::time::Duration;
+
+/// The signals sent that should end a program.
+fn ending_signals(case: Case<'_>) -> Vec<Signal> {
+    case.plan.acts.iter().flat_map(|act| act.send.signals()).filter(|signal| signal.ends_by_default()).collect()
+}
+
+fn words(signals: &[Signal]) -> String {
+    let mut names: Vec<String> = signals.iter().map(|signal| format!("SIG{signal}")).collect();
+    names.dedup();
+    names.join(" and ")
+}
+
+/// The agent ran on until KILL.
+pub(super) fn still_running(case: Case<'_>) -> Option<Found> {
+    let signals = ending_signals(case);
+    let census = case.evidence.censuses.get(&Occasion::GraceEnd);
+    let agent = census.and_then(|census| case.evidence.leader.and_then(|id| census.find(id)));
+    let grace = format_span(case.plan.grace);
+    let mut found =
+        if signals.is_empty() { not_a_signal(case, &grace)? } else { by_signal(case, &signals, census, agent, &grace) };
+    if let Some(agent) = agent {
+        found.evidence.extend(threads(agent));
+    }
+    Some(found.with_origin(leader(case.evidence)))
+}
+
+fn by_signal(
+    case: Case<'_>,
+    signals: &[Signal],
+    census: Option<&Census>,
+    agent: Option<&ProcessRecord>,
+    grace: &str,
+) -> Found {
+    let sent = words(signals);
+    let names: Vec<String> = signals.iter().map(ToString::to_string).collect();
+    let names = names.join(",");
+    let subject = case.evidence.leader.map_or_else(|| "the agent".to_owned(), |_| "the agent's process".to_owned());
+    if let Some(agent) = agent {
+        let masks = agent.masks;
+        if signals.iter().all(|signal| masks.ignores(*signal)) {
+            return Found::new(
+                Code::SignalIgnored,
+                subject,
+                format!("{sent} is ignored: the agent ran on for {grace} until SIGKILL"),
+                &[&names],
+            )
+            .with_cause(Some(format!("{sent} is set to be ignored (SigIgn)")));
+        }
+        if signals.iter().all(|signal| masks.blocks(*signal)) {
+            return Found::new(
+                Code::SignalIgnored,
+                subject,
+                format!("{sent} is blocked: the agent ran on for {grace} until SIGKILL"),
+                &[&names],
+            )
+            .with_cause(Some(format!("{sent} is in the agent's signal mask (SigBlk) and waits to be taken")));
+        }
+        if case.evidence.pid1 && signals.iter().all(|signal| masks.takes_default(*signal)) {
+            return Found::new(
+                Code::SignalIgnored,
+                subject,
+                format!("{sent} has no effect on the agent as PID 1: it ran on for {grace} until SIGKILL"),
+                &[&names],
+            )
+            .with_cause(Some(format!(
+                "a PID 1 gets no default action: without a handler {sent} does nothing (pid_namespaces(7))"
+            )));
+        }
+        let child = census.into_iter().flat_map(Census::alive).find(|process| {
+            process.parent == agent.id.pid && signals.iter().all(|signal| process.masks.takes_default(*signal))
+        });
+        if let Some(child) = child.filter(|_| waits_for_a_child(agent)) {
+            return Found::new(Code::SignalNotForwarded, child.command(), format!("the agent waits for `{}` and did not pass {sent} on", child.command()), &[&names])
+                .with_cause(Some(format!("{sent} never reached `{}`: it would have ended it; the agent waits for it and ran on for {grace} until SIGKILL", child.name)));
+        }
+    }
+    Found::new(Code::Hang, subject, format!("the agent did not end within {grace} of {sent} and was killed"), &[&names])
+}
+
+fn waits_for_a_child(agent: &ProcessRecord) -> bool {
+    agent.threads.iter().any(|thread| {
+        thread.wchan.as_deref().is_some_and(|place| place.contains("do_wait"))
+            || thread.syscall.as_deref().is_some_and(|call| call == "wait4" || call == "waitid")
+    })
+}
+
+/// What was done was no signal: the end of the input, or of the parent.
+fn not_a_signal(case: Case<'_>, grace: &str) -> Option<Found> {
+    let step = case
+        .plan
+        .acts
+        .iter()
+        .flat_map(|act| act.send.steps())
+        .find(|step| matches!(step, Step::StdinEof | Step::ParentDeath | Step::PtyHangup))?;
+    let (what, part) = match step {
+        Step::StdinEof => ("the end of its input", "stdin-eof"),
+        Step::ParentDeath => ("the death of its parent", "parent-death"),
+        _ => ("the end of its terminal", "pty-hangup"),
+    };
+    let found = Found::new(
+        Code::Hang,
+        "the agent's process",
+        format!("the agent did not notice {what}: it ran on for {grace} until SIGKILL"),
+        &[part],
+    );
+    // A server may outlive the shell that started it: that is what daemons do.
+    Some(if case.rules.kind == Kind::Session || *step == Step::PtyHangup { found } else { found.at(Severity::Note) })
+}
+
+fn threads(agent: &ProcessRecord) -> Vec<String> {
+    let mut shown: Vec<String> = agent
+        .threads
+        .iter()
+        .take(8)
+        .map(|thread| {
+            let call = thread.syscall.as_deref().map(|call| format!(" in {call}")).unwrap_or_default();
+            let place = thread.wchan.as_deref().map(|place| format!(" ({place})")).unwrap_or_default();
+            format!("thread {} `{}`: state {}{call}{place}", thread.tid, thread.name, thread.state)
+        })
+        .collect();
+    if agent.threads.len() > 8 {
+        shown.push(format!("and {} more threads", agent.threads.len() - 8));
+    }
+    shown
+}
+
+/// The last lines of what the agent wrote.
+fn last_lines(case: Case<'_>, most: usize) -> Vec<String> {
+    let text = String::from_utf8_lossy(&case.evidence.output.tail);
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    lines.iter().rev().take(most).rev().map(|line| format!("output: {line}")).collect()
+}
+
+pub(super) fn status(case: Case<'_>) -> Option<Found> {
+    let ended = case.evidence.ended?;
+    if allowed_exit(case.plan, ended, case.expected.ended, case.rules.exit.as_deref()) {
+        return None;
+    }
+    let injection = case.plan.injection_text();
+    let found = match ended {
+        Ended::Signaled(signal) if signal.is_crash() => Found::new(
+            Code::Crashed,
+            format!("{ended}"),
+            format!("the agent crashed after {injection}: {ended}"),
+            &[&injection],
+        ),
+        _ => {
+            let wanted = wanted(case);
+            Found::new(
+                Code::WrongExitStatus,
+                format!("{ended}"),
+                format!("the agent ended with {ended} after {injection}"),
+                &[&injection],
+            )
+            .with_cause(Some(format!("expected {wanted}")))
+        }
+    };
+    Some(found.with_origin(leader(case.evidence)).with_evidence(last_lines(case, 4)))
+}
+
+fn wanted(case: Case<'_>) -> String {
+    if let Some(declared) = &case.rules.exit {
+        let shown: Vec<String> = declared
+            .iter()
+            .map(|exit| match exit {
+                crate::scenario::ExpectedExit::Code(code) => format!("exit {code}"),
+                crate::scenario::ExpectedExit::Signal(signal) => format!("signal {signal}"),
+            })
+            .collect();
+        return shown.join(" or ");
+    }
+    let mut shown: Vec<String> = ending_signals(case)
+        .iter()
+        .map(|signal| format!("signal {signal} or exit {}", signal.shell_status()))
+        .collect();
+    shown.dedup();
+    shown.push("exit 0".to_owned());
+    if let Some(control) = case.expected.ended.filter(|ended| *ended != Ended::Exited(0)) {
+        shown.push(format!("{control}, as undisturbed"));
+    }
+    shown.join(" or ")
+}
+
+pub(super) fn slow(case: Case<'_>) -> Option<Found> {
+    let took = case.evidence.ended_at?.checked_sub(case.evidence.injected_at?)?;
+    let limit = case.rules.within?;
+    if took <= limit {
+        return None;
+    }
+    let shown = format_span(Duration::from_millis(u64::try_from(took.as_millis()).unwrap_or(u64::MAX)));
+    Some(
+        Found::new(
+            Code::SlowTermination,
+            "the agent's process",
+            format!("the agent took {shown} to end; it must within {}", format_span(limit)),
+            &[&case.plan.injection_text()],
+        )
+        .with_origin(leader(case.evidence)),
+    )
+}
+
+pub(super) fn log(case: Case<'_>) -> Vec<Found> {
+    let text = String::from_utf8_lossy(&case.evidence.output.tail);
+    case.rules
+        .log
+        .iter()
+        .filter(|line| {
+            !text.contains(line.as_str())
+                && !case.evidence.output.lines.iter().any(|(_, said)| said.contains(line.as_str()))
+        })
+        .map(|line| {
+            Found::new(Code::CleanupNotLogged, line.clone(), format!("the line `{line}` was not written"), &[])
+                .with_origin(leader(case.evidence))
+                .with_evidence(last_lines(case, 4))
+        })
+        .collect()
+}

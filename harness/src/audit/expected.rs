@@ -1,0 +1,81 @@
+//! What the controls leave: everything an audit does not report.
+
+use super::names::{is_below, is_lock_name, is_manifest, is_temporary_name};
+use crate::driver::{Evidence, Occasion};
+use crate::model::{Ended, FileChange, FileKind, FileNode, IpcObject, TerminalState};
+use crate::scenario::Kind;
+use quietus_reports::fingerprint::normalise;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the controls leave.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Expected {
+    /// How the control ended, if it did by itself.
+    pub ended: Option<Ended>,
+    /// Paths it leaves, exactly.
+    pub files: BTreeMap<String, Vec<FileNode>>,
+    /// The same paths with random parts taken out.
+    pub patterns: BTreeSet<String>,
+    /// Processes it leaves, by their command with random parts taken out.
+    pub processes: BTreeSet<String>,
+    /// Ports those listen on.
+    pub ports: BTreeSet<u16>,
+    /// IPC objects it leaves, by kind and key.
+    pub ipc: Vec<IpcObject>,
+    /// How it leaves a terminal.
+    pub terminal: TerminalState,
+    /// The agent's working directory, where relative patterns start.
+    pub directory: String,
+}
+
+impl Expected {
+    /// Whether a control leaves this path.
+    pub(super) fn has_file(&self, path: &str) -> bool {
+        self.files.contains_key(path) || self.patterns.contains(&normalise(path))
+    }
+}
+
+/// What remains of a control's files that may remain of any trial.
+///
+/// An agent that does not end by itself still uses what it has: its locks,
+/// sockets and temporary files are not left, they are held. Only what is meant to
+/// stay is expected then.
+fn is_kept(path: &str, node: &FileNode, ended_by_itself: bool, temporary: &[String]) -> bool {
+    if node.change == FileChange::Deleted {
+        return true;
+    }
+    ended_by_itself
+        || (matches!(node.kind, FileKind::Regular | FileKind::Directory | FileKind::Symlink)
+            && (!is_lock_name(path) || is_manifest(path))
+            && !is_temporary_name(path)
+            && !temporary.iter().any(|directory| is_below(path, directory)))
+}
+
+/// Learns from the controls. `ended_by_itself` says whether each did.
+pub fn learn(controls: &[(&Evidence, bool)], kind: Kind, directory: &str) -> Expected {
+    let mut expected = Expected { directory: directory.to_owned(), ..Expected::default() };
+    for (evidence, ended_by_itself) in controls {
+        if *ended_by_itself && kind != Kind::Server {
+            expected.ended = expected.ended.or(evidence.ended);
+        }
+        for (path, node) in &evidence.files.nodes {
+            if is_kept(path, node, *ended_by_itself && kind != Kind::Server, &evidence.temporary) {
+                expected.patterns.insert(normalise(path));
+                expected.files.entry(path.clone()).or_default().push(node.clone());
+            }
+        }
+        if !*ended_by_itself || kind == Kind::Server {
+            continue;
+        }
+        let settled = evidence.censuses.get(&Occasion::Lingered).or_else(|| evidence.censuses.get(&Occasion::Settled));
+        for process in settled.iter().flat_map(|census| census.alive()) {
+            expected.processes.insert(normalise(&process.command()));
+        }
+        expected.ports.extend(settled.iter().flat_map(|census| &census.listeners).map(|listener| listener.port));
+        expected.ipc.extend(evidence.ipc.iter().cloned());
+        if let Some(terminal) = &evidence.terminal {
+            expected.terminal = terminal.clone();
+        }
+    }
+    expected
+}

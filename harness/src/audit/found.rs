@@ -1,0 +1,64 @@
+//! A finding of one trial, before it is counted, confirmed and reported.
+
+use quietus_reports::{Code, Origin, Severity, fingerprint::fingerprint};
+
+/// A finding of one trial.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// What kind it is.
+    pub code: Code,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The same in every run that shows the same fault.
+    pub fingerprint: String,
+    /// What happened, in one line.
+    pub title: String,
+    /// What it is about: a path, a command, a port.
+    pub subject: String,
+    /// Who did it.
+    pub origin: Option<Origin>,
+    /// Why it happened, where that is known.
+    pub cause: Option<String>,
+    /// Facts that show it.
+    pub evidence: Vec<String>,
+}
+
+impl Found {
+    /// A finding with its code's own severity. The fingerprint is made from the
+    /// subject and `parts`, with pids and random names taken out.
+    pub(super) fn new(code: Code, subject: impl Into<String>, title: impl Into<String>, parts: &[&str]) -> Self {
+        let subject = subject.into();
+        let mut all = vec![subject.as_str()];
+        all.extend_from_slice(parts);
+        Self {
+            code,
+            severity: code.severity(),
+            fingerprint: fingerprint(code, &all),
+            title: title.into(),
+            subject,
+            origin: None,
+            cause: None,
+            evidence: Vec::new(),
+        }
+    }
+
+    pub(super) fn with_origin(mut self, origin: Option<Origin>) -> Self {
+        self.origin = origin;
+        self
+    }
+
+    pub(super) fn with_cause(mut self, cause: Option<String>) -> Self {
+        self.cause = cause;
+        self
+    }
+
+    pub(super) fn with_evidence(mut self, evidence: impl IntoIterator<Item = String>) -> Self {
+        self.evidence.extend(evidence);
+        self
+    }
+
+    pub(super) fn at(mut self, severity: Severity) -> Self {
+        self.severity = severity;
+        self
+    }
+}

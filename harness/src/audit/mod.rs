@@ -1,0 +1,74 @@
+//! From what a trial has shown to findings. Pure: no IO, no clock.
+//!
+//! What the control leaves is expected; everything else is judged here. Each
+//! file holds one kind of resource.
+
+mod ending;
+mod expected;
+mod files;
+mod found;
+mod ipc;
+mod names;
+mod processes;
+mod rules;
+mod terminal;
+mod torn;
+
+pub use expected::{Expected, learn};
+pub use found::Found;
+pub use rules::{Rules, allowed_exit};
+
+use crate::driver::Evidence;
+use crate::model::TrialPlan;
+
+/// One trial as the audit sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct Case<'a> {
+    /// What was planned.
+    pub plan: &'a TrialPlan,
+    /// Whether the grace ran out and KILL was needed.
+    pub killed: bool,
+    /// What was seen.
+    pub evidence: &'a Evidence,
+    /// What the control leaves.
+    pub expected: &'a Expected,
+    /// What the scenario says.
+    pub rules: &'a Rules,
+}
+
+/// Judges one trial.
+///
+/// An agent that had to be killed leaves what it held: that is one finding, the
+/// hang, and what it left is told as its consequence.
+pub fn audit(case: Case<'_>) -> Vec<Found> {
+    let mut left: Vec<Found> = Vec::new();
+    left.extend(processes::orphans(case));
+    left.extend(processes::ports(case));
+    left.extend(processes::inherited_pipes(case));
+    left.extend(files::left_files(case));
+    left.extend(files::torn_files(case));
+    left.extend(ipc::left_objects(case));
+    left.extend(terminal::left_modes(case));
+    if case.killed {
+        let Some(mut hang) = ending::still_running(case) else { return Vec::new() };
+        hang.evidence.extend(left.iter().map(|found| format!("after the KILL: {}", found.title)));
+        return vec![hang];
+    }
+    left.extend(ending::status(case));
+    left.extend(ending::slow(case));
+    left.extend(ending::log(case));
+    left.extend(processes::zombies(case));
+    left
+}
+
+/// What a control of a long-running agent shows by itself: children it never waits for.
+pub fn audit_control(evidence: &Evidence) -> Vec<Found> {
+    evidence
+        .censuses
+        .get(&crate::driver::Occasion::Idle)
+        .map(|census| processes::zombies_of(census, evidence))
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

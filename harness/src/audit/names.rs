@@ -1,0 +1,146 @@
+//! What a name tells: locks, caches, temporary files, logs. Each rule says
+//! which behaviour made it necessary.
+
+/// The last part of a path.
+pub(super) fn base(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// Whether a path lies below a directory.
+pub(super) fn is_below(path: &str, directory: &str) -> bool {
+    path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/') && rest.len() > 1)
+}
+
+/// Names that programs give to locks and pid files.
+pub(super) fn is_lock_name(path: &str) -> bool {
+    let name = base(path).to_ascii_lowercase();
+    let name = name.trim_start_matches('.');
+    ["lock", "lockfile", "lck", "pid", "pidfile"].contains(&name)
+        || [".lock", ".lck", ".pid", ".pidfile", ".lockfile", "-lock", "_lock"].iter().any(|end| name.ends_with(end))
+        || name.starts_with("~lock.")
+        || name.starts_with("lock.")
+}
+
+/// Lock files that are documents: package managers keep them in the repository.
+pub(super) fn is_manifest(path: &str) -> bool {
+    [
+        "cargo.lock",
+        "yarn.lock",
+        "poetry.lock",
+        "uv.lock",
+        "gemfile.lock",
+        "composer.lock",
+        "flake.lock",
+        "pdm.lock",
+        "bun.lock",
+        "deno.lock",
+        "mix.lock",
+        "pipfile.lock",
+        "podfile.lock",
+    ]
+    .contains(&base(path).to_ascii_lowercase().as_str())
+}
+
+/// Whether a path lies in a cache: its content is made again when it is missing,
+/// and its writers leave partial files by design (Python's `__pycache__` writes
+/// `x.pyc.12345` and renames it).
+pub(super) fn is_in_cache(path: &str) -> bool {
+    path.split('/').any(|part| {
+        ["__pycache__", ".cache", ".pytest_cache", ".mypy_cache", ".ruff_cache", "node-compile-cache"].contains(&part)
+    })
+}
+
+/// Names that programs give to files which are not meant to stay.
+pub(super) fn is_temporary_name(path: &str) -> bool {
+    let name = base(path).to_ascii_lowercase();
+    [".tmp", ".temp", ".part", ".partial", ".swp", ".download", ".crdownload", ".incomplete", ".new", "~"]
+        .iter()
+        .any(|end| name.ends_with(end))
+        || [".#", "tmp.", ".tmp", "tmp_", "tmp-", "temp-", "temp_"].iter().any(|start| name.starts_with(start))
+        || name.contains(".tmp.")
+        || name.contains(".tmp-")
+        || (name.starts_with("tmp") && name.len() == 11)
+}
+
+/// Logs grow line by line, and may be cut at any of them.
+pub(super) fn is_log(path: &str) -> bool {
+    let name = base(path).to_ascii_lowercase();
+    name.ends_with(".log")
+        || name.contains(".log.")
+        || name.ends_with(".out")
+        || name.ends_with(".err")
+        || path.split('/').any(|part| part == "logs" || part == "log")
+}
+
+/// Files of databases and of git keep their own promises about torn content,
+/// which only their own tools can judge.
+pub(super) fn keeps_its_own_promises(path: &str, content: &[u8]) -> bool {
+    let name = base(path).to_ascii_lowercase();
+    [".db", ".sqlite", ".sqlite3", ".rdb", ".aof", ".ldb", ".mdb", ".wal", ".journal"]
+        .iter()
+        .any(|end| name.ends_with(end))
+        || ["-wal", "-shm", "-journal"].iter().any(|end| name.ends_with(end))
+        || path.split('/').any(|part| part == ".git" || part.ends_with(".git"))
+        || content.starts_with(b"SQLite format 3\0")
+}
+
+/// Formats in which a part is no whole: a reader refuses a file that ends early.
+pub(super) fn is_document(path: &str) -> bool {
+    let name = base(path).to_ascii_lowercase();
+    [".json", ".toml", ".yaml", ".yml", ".xml", ".html", ".ini", ".plist", ".pem", ".zip", ".gz", ".png", ".pdf"]
+        .iter()
+        .any(|end| name.ends_with(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locks_are_told_from_documents() {
+        for path in [
+            "/w/agent.lock",
+            "/w/.git/index.lock",
+            "/tmp/x.pid",
+            "/w/.lock",
+            "/w/state.lck",
+            "/w/.~lock.doc.odt#",
+            "/w/LOCK",
+            "/w/session-lock",
+        ] {
+            assert!(is_lock_name(path), "{path}");
+        }
+        for path in ["/w/block", "/w/clock.txt", "/w/locksmith.py", "/w/rapid", "/w/lock.d/x"] {
+            assert!(!is_lock_name(path), "{path}");
+        }
+        assert!(is_manifest("/w/Cargo.lock") && is_manifest("/w/yarn.lock") && !is_manifest("/w/agent.lock"));
+    }
+
+    #[test]
+    fn temporary_names() {
+        for path in [
+            "/w/out.csv.tmp",
+            "/w/tmpab12cd34",
+            "/w/.x.swp",
+            "/w/a.part",
+            "/w/.#lock",
+            "/w/config.json.tmp.123",
+            "/w/config~",
+        ] {
+            assert!(is_temporary_name(path), "{path}");
+        }
+        for path in ["/w/template.html", "/w/temperature.csv", "/w/tmpl", "/w/partial.py", "/w/report.txt"] {
+            assert!(!is_temporary_name(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn below_is_not_a_prefix() {
+        assert!(
+            is_below("/tmp/x", "/tmp")
+                && !is_below("/tmpx/y", "/tmp")
+                && !is_below("/tmp", "/tmp")
+                && !is_below("/tmp/", "/tmp")
+        );
+    }
+}

@@ -1,0 +1,162 @@
+//! When a file is torn: its content is neither what was there before nor what
+//! an undisturbed run writes.
+
+use super::names::{is_document, keeps_its_own_promises};
+use crate::model::{FileChange, FileKind, FileNode};
+use crate::scenario::Kind;
+
+/// Why a file is torn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Torn {
+    pub(super) says: String,
+    pub(super) facts: Vec<String>,
+}
+
+fn torn(says: impl Into<String>, facts: Vec<String>) -> Option<Torn> {
+    Some(Torn { says: says.into(), facts })
+}
+
+/// Whether a text was cut between two lines, as a writer of records may be.
+fn ends_at_a_line(content: &[u8]) -> bool {
+    content.is_empty() || content.ends_with(b"\n")
+}
+
+fn is_json(content: &[u8]) -> bool {
+    serde_json::from_slice::<serde_json::Value>(content).is_ok()
+}
+
+/// Judges one changed path. `controls` are the same path in the controls.
+///
+/// Not judged: databases and git (their own recovery decides), files that were
+/// too large to keep, and content that differs from one control to the next,
+/// unless its format shows the damage.
+pub(super) fn judge(path: &str, node: &FileNode, controls: &[&FileNode], kind: Kind) -> Option<Torn> {
+    if keeps_its_own_promises(path, node.content.as_deref().or(node.before.as_deref()).unwrap_or_default()) {
+        return None;
+    }
+    match node.change {
+        FileChange::Deleted => deleted(node, controls, kind),
+        FileChange::Created | FileChange::Modified if node.kind == FileKind::Regular => {
+            written(path, node, controls, kind)
+        }
+        _ => None,
+    }
+}
+
+fn deleted(node: &FileNode, controls: &[&FileNode], kind: Kind) -> Option<Torn> {
+    let control_deletes = controls.iter().any(|control| control.change == FileChange::Deleted);
+    let before =
+        node.before.as_ref().filter(|_| !control_deletes && kind != Kind::Server && node.kind == FileKind::Regular)?;
+    torn("it is gone", vec![format!("{} bytes before; an undisturbed run leaves it there", before.len())])
+}
+
+fn written(path: &str, node: &FileNode, controls: &[&FileNode], kind: Kind) -> Option<Torn> {
+    let now = node.content.as_deref()?;
+    let before = node.before.as_deref();
+    if before == Some(now) {
+        return None;
+    }
+    let committed: Vec<&[u8]> = controls.iter().filter_map(|control| control.content.as_deref()).collect();
+    if committed.contains(&now) {
+        return None;
+    }
+    let facts = |committed: Option<&[u8]>| {
+        let before = before.map_or_else(|| "not there".to_owned(), |before| format!("{} bytes", before.len()));
+        let after = committed
+            .map_or_else(|| "not left by the control".to_owned(), |content| format!("{} bytes", content.len()));
+        vec![format!("before: {before}; now: {} bytes; an undisturbed run: {after}", now.len())]
+    };
+    if now.is_empty() && before.is_some_and(|before| !before.is_empty()) && !committed.is_empty() {
+        return torn("it is empty", facts(committed.first().copied()));
+    }
+    // A format that can be checked shows damage whatever the content is.
+    let json_before = before.is_none_or(is_json);
+    if path.ends_with(".json")
+        && !now.is_empty()
+        && json_before
+        && !committed.is_empty()
+        && committed.iter().all(|content| is_json(content))
+        && !is_json(now)
+    {
+        return torn("it is broken JSON", facts(committed.first().copied()));
+    }
+    let (first, rest) = committed.split_first()?;
+    if kind == Kind::Server || rest.is_empty() || rest.iter().any(|other| other != first) {
+        return None;
+    }
+    let appends = before.is_none_or(|before| now.starts_with(before)) && first.starts_with(now);
+    if appends && ends_at_a_line(now) && (!is_document(path) || now.is_empty()) {
+        return None;
+    }
+    let says = if first.starts_with(now) {
+        format!("it ends after {} of {} bytes", now.len(), first.len())
+    } else {
+        "its content is a mixture".to_owned()
+    };
+    torn(says, facts(Some(first)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(before: Option<&str>, now: &str) -> FileNode {
+        FileNode {
+            change: if before.is_some() { FileChange::Modified } else { FileChange::Created },
+            kind: FileKind::Regular,
+            size: now.len() as u64,
+            mode: 0o644,
+            owner: 0,
+            hash: None,
+            content: Some(now.into()),
+            before: before.map(Into::into),
+        }
+    }
+
+    fn verdict(path: &str, before: Option<&str>, now: &str, controls: [&str; 2]) -> Option<String> {
+        let controls = controls.map(|content| node(before, content));
+        judge(path, &node(before, now), &controls.iter().collect::<Vec<_>>(), Kind::Job).map(|torn| torn.says)
+    }
+
+    #[test]
+    fn what_is_torn() {
+        for (path, before, now, control) in [
+            ("/w/config", Some("old=1\n"), "new=", "new=2\n"),
+            ("/w/config", Some("old=1\n"), "", "new=2\n"),
+            ("/w/a.json", None, "{\n\"a\":", "{\n\"a\": 1}\n"),
+            ("/w/a.json", None, "{\n", "{\n\"a\": 1}\n"),
+            ("/w/data.bin", None, "abc", "abcdef"),
+            ("/w/mix", Some("aaaa\nbbbb\n"), "cccc\nbbbb\n", "cccc\ndddd\n"),
+        ] {
+            assert!(verdict(path, before, now, [control, control]).is_some(), "{path} {now:?}");
+        }
+        assert!(
+            verdict("/w/a.json", None, "{\"t\": 12", ["{\"t\": 1}", "{\"t\": 2}"]).is_some(),
+            "broken whatever the time stamp"
+        );
+    }
+
+    #[test]
+    fn what_is_not() {
+        for (path, before, now, control) in [
+            ("/w/config", Some("old"), "old", "new"),
+            ("/w/config", Some("old"), "new", "new"),
+            ("/w/records.csv", None, "a\nb\n", "a\nb\nc\n"),
+            ("/w/records.csv", Some("a\n"), "a\nb\n", "a\nb\nc\n"),
+            ("/w/new.txt", None, "", "text"),
+            ("/w/app.sqlite", Some("x"), "y", "z"),
+            ("/w/.git/index", Some("x"), "y", "z"),
+        ] {
+            assert_eq!(verdict(path, before, now, [control, control]), None, "{path} {now:?}");
+        }
+        assert_eq!(verdict("/w/stamp", None, "12:00", ["12:01", "12:02"]), None, "differs from control to control");
+    }
+
+    #[test]
+    fn a_file_that_is_gone_is_torn_unless_the_control_removes_it_too() {
+        let gone = FileNode { change: FileChange::Deleted, content: None, ..node(Some("data"), "") };
+        assert!(judge("/w/data", &gone, &[], Kind::Job).is_some());
+        assert!(judge("/w/data", &gone, &[&gone], Kind::Job).is_none());
+        assert!(judge("/w/data", &gone, &[], Kind::Server).is_none());
+    }
+}

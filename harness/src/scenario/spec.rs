@@ -1,0 +1,211 @@
+//! A scenario as data: what a file says, checked, with nothing decided yet.
+//!
+//! What a file leaves out is `None` where a later room knows better (the
+//! profile, the command line), and its default where nobody does.
+
+use crate::model::{Injection, PointSpec, Profile, Signal, Stdin};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// One scenario file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scenario {
+    /// What it is called in reports. Not empty, one line.
+    pub name: String,
+    /// The program under test.
+    pub agent: AgentSpec,
+    /// The sealed place it runs in.
+    pub cell: CellSpec,
+    /// How it is terminated.
+    pub terminate: Terminate,
+    /// Where, and how often.
+    pub explore: Explore,
+    /// The trials that are written out, in the file's order.
+    pub scripts: Vec<Script>,
+    /// What a good ending is.
+    pub expect: Expect,
+    /// What may stay.
+    pub survivors: Vec<Survivor>,
+    /// Known findings that are accepted for a while.
+    pub allows: Vec<Allow>,
+}
+
+/// The program under test.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AgentSpec {
+    /// Program and arguments. Never empty, and the program is not empty.
+    pub command: Vec<String>,
+    /// The directory that becomes the agent's own, as the file wrote it.
+    pub workspace: Option<String>,
+    /// How it lives. `None`: the file does not say.
+    pub kind: Option<Kind>,
+    /// Commands that run in the cell before it, in order.
+    pub prepare: Vec<Vec<String>>,
+    /// Its standard input. `None`: the file does not say.
+    pub stdin: Option<Stdin>,
+    /// Variables added to its environment. No name is empty or has `=`.
+    pub env: BTreeMap<String, String>,
+    /// Whether it is PID 1. `None`: as the profile says.
+    pub pid1: Option<bool>,
+    /// Whether it has a terminal. `None`: as the profile says.
+    pub pty: Option<bool>,
+    /// When a server or session is ready for work. Absolute; never on a job.
+    pub ready: Option<PointSpec>,
+    /// Whether it inherits the signal dispositions and masks of Quietus
+    /// instead of starting with the defaults.
+    pub inherit_signals: bool,
+}
+
+/// How an agent lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// It does its work and ends.
+    Job,
+    /// It waits for work until it is terminated.
+    Server,
+    /// It talks with a client until the client goes.
+    Session,
+}
+
+/// The sealed place in which a trial runs.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CellSpec {
+    /// What network the agent sees.
+    pub network: Network,
+    /// What the cell must be able to do.
+    pub guarantee: GuaranteeWish,
+    /// The most processes the agent may have at a time.
+    pub max_processes: Option<u32>,
+}
+
+/// What network the agent sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Network {
+    /// The host's.
+    #[default]
+    Host,
+    /// Its own, with nothing but a loopback device.
+    Private,
+}
+
+/// What the cell must be able to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum GuaranteeWish {
+    /// The most that this machine can.
+    #[default]
+    Auto,
+    /// Everything; a machine that cannot does not run the scenario.
+    Full,
+    /// Only what every machine can.
+    Portable,
+}
+
+/// How the agent is terminated. `profile` and `send` exclude each other.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Terminate {
+    /// A named sequence of a platform.
+    pub profile: Option<Profile>,
+    /// A sequence that is written out.
+    pub send: Option<Injection>,
+    /// From the last step to the KILL. `None`: the profile's.
+    pub grace: Option<Duration>,
+    /// How long the cell must be quiet before it is audited.
+    pub settle: Option<Duration>,
+}
+
+/// Where the agent is terminated, and how often.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explore {
+    /// Who chooses the points.
+    pub strategy: Strategy,
+    /// No trial starts after so long.
+    pub budget: Option<Duration>,
+    /// How often each trial runs. At least 1.
+    pub repeat: u32,
+    /// How often each distinct finding is run again.
+    pub confirm: u32,
+}
+
+/// Who chooses the points.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Strategy {
+    /// Quietus does.
+    #[default]
+    Check,
+    /// The `[[script]]` tables do.
+    Script,
+}
+
+/// One trial that is written out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Script {
+    /// Reached one after the other. Never empty; the first is not relative.
+    pub at: Vec<PointSpec>,
+    /// What is done then. `None`: what `[terminate]` says.
+    pub send: Option<Injection>,
+    /// From the last step to the KILL. `None`: what `[terminate]` says.
+    pub grace: Option<Duration>,
+    /// Whether its findings are shown without counting.
+    pub informational: bool,
+}
+
+/// What a good ending is.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Expect {
+    /// The endings that are right. `None`: TERM, 143 or 0.
+    pub exit: Option<Vec<ExpectedExit>>,
+    /// From the injection to the end of the agent, at most.
+    pub within: Option<Duration>,
+    /// Patterns (syntax of the `regex` crate) of which each must match a line of output.
+    pub log: Vec<String>,
+}
+
+/// One ending that is right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ExpectedExit {
+    /// It exits with this status, 0 to 255.
+    Code(i32),
+    /// This signal ends it.
+    Signal(Signal),
+}
+
+/// A process, file or port that may stay. Exactly one of the three is there.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Survivor {
+    /// A glob on the process name or the last path part of its argument 0, or
+    /// on the whole command line if the glob has a space.
+    pub process: Option<String>,
+    /// A glob on the path; a relative one starts at the agent's directory.
+    pub file: Option<String>,
+    /// A port, TCP or UDP.
+    pub port: Option<u16>,
+    /// Why it may stay.
+    pub reason: Option<String>,
+}
+
+/// A known finding that is accepted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Allow {
+    /// The code of the finding.
+    pub code: quietus_reports::Code,
+    /// A glob on the subject of the finding. `None`: every subject.
+    pub subject: Option<String>,
+    /// Why it is accepted. Not empty.
+    pub reason: String,
+    /// The last day on which it is accepted: a real date, `YYYY-MM-DD`.
+    pub expires: Option<String>,
+}
+
+impl Default for Explore {
+    fn default() -> Self {
+        Self { strategy: Strategy::default(), budget: None, repeat: 1, confirm: 3 }
+    }
+}
+
+impl Allow {
+    /// Whether its last day is over. `today` is an ISO date, `YYYY-MM-DD`;
+    /// ISO dates sort as text does. Without `expires` it never is.
+    pub fn is_expired(&self, today: &str) -> bool {
+        self.expires.as_deref().is_some_and(|last| last < today)
+    }
+}
