@@ -10,6 +10,7 @@
 pub mod audit;
 pub mod cell;
 pub mod driver;
+pub mod explore;
 pub mod model;
 pub mod scenario;
 pub mod sys;

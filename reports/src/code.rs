@@ -119,15 +119,8 @@ pub enum Group {
 
 impl Group {
     /// Every group, in the order of [`Code::ALL`].
-    pub const ALL: &'static [Self] = &[
-        Self::Processes,
-        Self::Files,
-        Self::State,
-        Self::Descriptors,
-        Self::Ipc,
-        Self::Network,
-        Self::Ending,
-    ];
+    pub const ALL: &'static [Self] =
+        &[Self::Processes, Self::Files, Self::State, Self::Descriptors, Self::Ipc, Self::Network, Self::Ending];
 
     /// The name of the group.
     #[must_use]
@@ -185,10 +178,7 @@ impl FromStr for Code {
             return Ok(*code);
         }
         let nearest = nearest(given);
-        Err(UnknownCode {
-            given: given.to_owned(),
-            nearest,
-        })
+        Err(UnknownCode { given: given.to_owned(), nearest })
     }
 }
 
@@ -204,12 +194,7 @@ fn nearest(given: &str) -> Option<Code> {
     let given = given.to_lowercase().replace(['_', ' '], "-");
     Code::ALL
         .iter()
-        .map(|code| {
-            (
-                strsim::normalized_damerau_levenshtein(&given, code.as_str()),
-                *code,
-            )
-        })
+        .map(|code| (strsim::normalized_damerau_levenshtein(&given, code.as_str()), *code))
         .filter(|(likeness, _)| *likeness >= NEAR)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, code)| code)

@@ -85,11 +85,7 @@ pub fn truncate_middle(text: &str, max: usize) -> String {
     };
     let tail = kept / 2;
     let head = kept - tail;
-    text.chars()
-        .take(head)
-        .chain(['…'])
-        .chain(text.chars().skip(count - tail))
-        .collect()
+    text.chars().take(head).chain(['…']).chain(text.chars().skip(count - tail)).collect()
 }
 
 fn push_escaped(out: &mut String, c: char) {

@@ -43,11 +43,7 @@ pub fn fingerprint(code: Code, parts: &[&str]) -> String {
         // A hex name that happens to have no letter is a number in one run and
         // random in the next, so both placeholders hash alike.
         for byte in normalise(part).bytes() {
-            hash.byte(if byte == NUMBER as u8 {
-                RANDOM as u8
-            } else {
-                byte
-            });
+            hash.byte(if byte == NUMBER as u8 { RANDOM as u8 } else { byte });
         }
         hash.byte(0); // "a", "bc" is not "ab", "c"
     }
@@ -120,10 +116,7 @@ fn push_word(out: &mut String, before: &str, word: &str) {
     if let Some(name) = word.strip_prefix("tmp") {
         let python = name.len() == 8 && name.bytes().all(is_python);
         let tempfile_crate = name.len() == 6 && before.ends_with('.') && !name.contains('_');
-        if python
-            || tempfile_crate
-            || (name.len() >= 6 && !name.contains('_') && looks_random(name))
-        {
+        if python || tempfile_crate || (name.len() >= 6 && !name.contains('_') && looks_random(name)) {
             out.push_str("tmp*");
             return;
         }
@@ -136,11 +129,7 @@ fn push_word(out: &mut String, before: &str, word: &str) {
     // Python's tempfile after a prefix of the user: `_` is one of its letters.
     if let Some(at) = word.len().checked_sub(8) {
         let (prefix, name) = word.split_at(at);
-        let starts = if at == 0 {
-            ends_in_separator(before)
-        } else {
-            prefix.ends_with('_')
-        };
+        let starts = if at == 0 { ends_in_separator(before) } else { prefix.ends_with('_') };
         let python = name.contains('_') && name.bytes().all(is_python);
         if starts && python && looks_random(&name.replace('_', "")) {
             push_pieces(out, before, prefix);
@@ -174,10 +163,7 @@ fn push_piece(out: &mut String, after_separator: bool, piece: &str) {
         out.push(RANDOM);
         return;
     }
-    if piece
-        .strip_prefix("0x")
-        .is_some_and(|hex| hex.len() >= 4 && is_hex(hex))
-    {
+    if piece.strip_prefix("0x").is_some_and(|hex| hex.len() >= 4 && is_hex(hex)) {
         out.push_str("0x*");
         return;
     }
@@ -201,11 +187,7 @@ fn push_piece(out: &mut String, after_separator: bool, piece: &str) {
 }
 
 fn is_hex(piece: &str) -> bool {
-    let digits_and = |range: fn(&u8) -> bool| {
-        piece
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || range(&byte))
-    };
+    let digits_and = |range: fn(&u8) -> bool| piece.bytes().all(|byte| byte.is_ascii_digit() || range(&byte));
     digits_and(|byte| matches!(byte, b'a'..=b'f')) || digits_and(|byte| matches!(byte, b'A'..=b'F'))
 }
 
@@ -221,25 +203,20 @@ fn is_hex_name(piece: &str) -> bool {
 fn is_plain(piece: &str) -> bool {
     let tail = piece.get(1..).unwrap_or_default().as_bytes();
     piece.bytes().all(|byte| byte.is_ascii_alphabetic())
-        && (tail.iter().all(u8::is_ascii_lowercase)
-            || piece.bytes().all(|byte| byte.is_ascii_uppercase()))
+        && (tail.iter().all(u8::is_ascii_lowercase) || piece.bytes().all(|byte| byte.is_ascii_uppercase()))
 }
 
 fn push_numbers(out: &mut String, piece: &str) {
     let mut rest = piece;
     while !rest.is_empty() {
-        let digits = rest
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(rest.len());
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
         if digits >= 3 {
             out.push(NUMBER);
         } else {
             out.push_str(&rest[..digits]);
         }
         rest = &rest[digits..];
-        let other = rest
-            .find(|c: char| c.is_ascii_digit())
-            .unwrap_or(rest.len());
+        let other = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
         out.push_str(&rest[..other]);
         rest = &rest[other..];
     }

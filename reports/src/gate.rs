@@ -30,9 +30,7 @@ pub struct Gate {
 
 impl Default for Gate {
     fn default() -> Self {
-        Self {
-            at: Severity::Error,
-        }
+        Self { at: Severity::Error }
     }
 }
 
@@ -40,9 +38,7 @@ impl Gate {
     /// Whether this finding fails a run.
     #[must_use]
     pub fn stops(self, finding: &Finding) -> bool {
-        finding.accepted.is_none()
-            && finding.severity > Severity::Note
-            && finding.severity >= self.at
+        finding.accepted.is_none() && finding.severity > Severity::Note && finding.severity >= self.at
     }
 
     /// The verdict of one run, from its trials and findings.
@@ -54,15 +50,8 @@ impl Gate {
             return Verdict::Findings;
         }
         let reached = run.trials.iter().any(|trial| trial.outcome.reached());
-        let unjudged = run
-            .trials
-            .iter()
-            .any(|trial| trial.outcome == Outcome::Inconclusive && !trial.informational);
-        if reached && !unjudged {
-            Verdict::Clean
-        } else {
-            Verdict::Inconclusive
-        }
+        let unjudged = run.trials.iter().any(|trial| trial.outcome == Outcome::Inconclusive && !trial.informational);
+        if reached && !unjudged { Verdict::Clean } else { Verdict::Inconclusive }
     }
 
     /// The verdict over several runs; no runs at all are inconclusive.
@@ -71,11 +60,7 @@ impl Gate {
     /// clean, whatever its trials say: the engine may know more than they do.
     #[must_use]
     pub fn judge(self, runs: &[Run]) -> Verdict {
-        let mut worst = if runs.is_empty() {
-            Verdict::Inconclusive
-        } else {
-            Verdict::Clean
-        };
+        let mut worst = if runs.is_empty() { Verdict::Inconclusive } else { Verdict::Clean };
         for run in runs {
             match self.judge_run(run) {
                 Verdict::Findings => return Verdict::Findings,

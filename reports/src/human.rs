@@ -26,11 +26,7 @@ pub struct HumanOptions {
 
 impl Default for HumanOptions {
     fn default() -> Self {
-        Self {
-            color: false,
-            width: 80,
-            verbose: false,
-        }
+        Self { color: false, width: 80, verbose: false }
     }
 }
 
@@ -109,10 +105,7 @@ fn in_force(guarantee: &Guarantee) -> String {
     if guarantee.mechanisms.is_empty() {
         return level.to_owned();
     }
-    format!(
-        "{level} ({})",
-        escape_terminal(&guarantee.mechanisms.join(", "))
-    )
+    format!("{level} ({})", escape_terminal(&guarantee.mechanisms.join(", ")))
 }
 
 fn control_line(control: &Control, verbose: bool) -> String {
@@ -131,12 +124,7 @@ fn not_audited(page: &mut Page, guarantee: &Guarantee) {
     if guarantee.not_audited.is_empty() && guarantee.level == Level::Full {
         return;
     }
-    page.paragraph(
-        0,
-        2,
-        &format!("not audited ({})", level(guarantee)),
-        style::WARN,
-    );
+    page.paragraph(0, 2, &format!("not audited ({})", level(guarantee)), style::WARN);
     for item in &guarantee.not_audited {
         let (what, why) = (escape_terminal(&item.what), escape_terminal(&item.why));
         page.paragraph(2, 4, &format!("{what}: {why}"), style::PLAIN);
@@ -144,12 +132,7 @@ fn not_audited(page: &mut Page, guarantee: &Guarantee) {
     if guarantee.not_audited.is_empty() {
         page.paragraph(2, 4, "what only a sealed cell can see", style::PLAIN);
     }
-    page.paragraph(
-        2,
-        4,
-        "`quietus doctor` says how to audit the rest",
-        style::DIM,
-    );
+    page.paragraph(2, 4, "`quietus doctor` says how to audit the rest", style::DIM);
     page.blank();
 }
 
@@ -194,16 +177,9 @@ fn sum(totals: &Totals) -> String {
             found.push(counted(count, one, many));
         }
     }
-    let found = if found.is_empty() {
-        "no findings".to_owned()
-    } else {
-        found.join(", ")
-    };
+    let found = if found.is_empty() { "no findings".to_owned() } else { found.join(", ") };
     let mut not_judged = Vec::new();
-    for (count, word) in [
-        (totals.missed, "missed"),
-        (totals.inconclusive, "inconclusive"),
-    ] {
+    for (count, word) in [(totals.missed, "missed"), (totals.inconclusive, "inconclusive")] {
         if count > 0 {
             not_judged.push(counted(count, word, word));
         }

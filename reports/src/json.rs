@@ -56,18 +56,11 @@ pub fn from_json(text: &str) -> Result<Report, JsonError> {
     if text.trim_start().starts_with('[') {
         return Err(JsonError::NotAReport); // serde reads a struct from a list, too
     }
-    let header: Header = serde_json::from_str(text).map_err(|error| {
-        if error.is_data() {
-            JsonError::NotAReport
-        } else {
-            JsonError::not_json(&error)
-        }
-    })?;
+    let header: Header = serde_json::from_str(text)
+        .map_err(|error| if error.is_data() { JsonError::NotAReport } else { JsonError::not_json(&error) })?;
     let found = header.format.ok_or(JsonError::NotAReport)?;
     if found != Format::CURRENT.0 {
-        return Err(JsonError::UnsupportedFormat {
-            found: found.to_string(),
-        });
+        return Err(JsonError::UnsupportedFormat { found: found.to_string() });
     }
     serde_json::from_str(text).map_err(|error| JsonError::Shape {
         line: error.line(),
@@ -117,11 +110,7 @@ pub enum JsonError {
 
 impl JsonError {
     fn not_json(error: &serde_json::Error) -> Self {
-        Self::NotJson {
-            line: error.line(),
-            column: error.column(),
-            message: message_of(error),
-        }
+        Self::NotJson { line: error.line(), column: error.column(), message: message_of(error) }
     }
 }
 

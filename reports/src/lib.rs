@@ -31,8 +31,8 @@ pub use gate::Gate;
 pub use human::{HumanOptions, render_human};
 pub use json::{JsonError, from_json, to_json};
 pub use model::{
-    AgentKind, Confirmed, Control, Finding, Format, Guarantee, Host, Level, NotAudited, Origin,
-    Outcome, Report, Run, Severity, Totals, Trial, Verdict, Windows,
+    AgentKind, Confirmed, Control, Finding, Format, Guarantee, Host, Level, NotAudited, Origin, Outcome, Report, Run,
+    Severity, Totals, Trial, Verdict, Windows,
 };
 pub use schema::report_schema;
 

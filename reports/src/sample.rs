@@ -15,17 +15,10 @@ pub(crate) fn report(mut runs: Vec<Run>) -> Report {
         format: Format::CURRENT,
         quietus: "0.1.0".into(),
         started: "2026-07-28T09:30:00+02:00".into(),
-        host: Host {
-            os: "linux".into(),
-            kernel: "6.18.1".into(),
-            arch: "x86_64".into(),
-            cpus: 2,
-        },
+        host: Host { os: "linux".into(), kernel: "6.18.1".into(), arch: "x86_64".into(), cpus: 2 },
         guarantee: Guarantee {
             level: Level::Full,
-            mechanisms: ["pid namespace", "overlay", "ptrace"]
-                .map(String::from)
-                .to_vec(),
+            mechanisms: ["pid namespace", "overlay", "ptrace"].map(String::from).to_vec(),
             not_audited: vec![],
         },
         totals: Totals::of(&runs),
@@ -38,9 +31,7 @@ pub(crate) fn report(mut runs: Vec<Run>) -> Report {
 pub(crate) fn run(trials: Vec<Trial>, findings: Vec<Finding>) -> Run {
     Run {
         scenario: "nightly export".into(),
-        agent: ["python3", "agent.py", "--out", "result dir"]
-            .map(String::from)
-            .to_vec(),
+        agent: ["python3", "agent.py", "--out", "result dir"].map(String::from).to_vec(),
         kind: AgentKind::Job,
         strategy: "sweep".into(),
         control: Some(Control {
@@ -49,11 +40,7 @@ pub(crate) fn run(trials: Vec<Trial>, findings: Vec<Finding>) -> Run {
             ended: "exit 0".into(),
             leaves: vec!["out/result.json".into(), "out/run.log".into()],
         }),
-        windows: Some(Windows {
-            total: 36,
-            covered: 34,
-            missed: 2,
-        }),
+        windows: Some(Windows { total: 36, covered: 34, missed: 2 }),
         trials,
         findings,
         notes: vec![],
@@ -81,12 +68,7 @@ pub(crate) fn trial(index: u32, point: &str) -> Trial {
 
 /// A trial that did not reach its point.
 pub(crate) fn missed(index: u32, point: &str) -> Trial {
-    Trial {
-        outcome: Outcome::Missed,
-        status: Some("exit 0".into()),
-        shutdown_us: None,
-        ..trial(index, point)
-    }
+    Trial { outcome: Outcome::Missed, status: Some("exit 0".into()), shutdown_us: None, ..trial(index, point) }
 }
 
 /// A trial that cannot be judged.
@@ -129,53 +111,32 @@ pub(crate) fn rich() -> Report {
     let mut orphan = finding(
         Code::OrphanProcess,
         "sleep 300",
-        &[
-            "window:12",
-            "window:13",
-            "window:14",
-            "window:15",
-            "window:16",
-            "window:17",
-        ],
+        &["window:12", "window:13", "window:14", "window:15", "window:16", "window:17"],
     );
     orphan.title = "`sleep 300` still runs after the agent ended".into();
-    orphan.origin = Some(Origin {
-        role: "0.1".into(),
-        command: "sleep 300".into(),
-        source: Some("agent.py:41".into()),
-    });
+    orphan.origin =
+        Some(Origin { role: "0.1".into(), command: "sleep 300".into(), source: Some("agent.py:41".into()) });
     orphan.life = Some("created at event 214; leaks when terminated in windows 12..17".into());
     orphan.cause = Some(
         "process 0.1 is in its own session (setsid at event 216), so the signal to the \
          group of the agent did not reach it"
             .into(),
     );
-    orphan.evidence = (1..=11)
-        .map(|i| format!("fd {i} -> pipe:[4{i:03}]"))
-        .collect();
+    orphan.evidence = (1..=11).map(|i| format!("fd {i} -> pipe:[4{i:03}]")).collect();
 
     let mut temp = finding(Code::TempFile, "/tmp/tmpk3x9x2ab/part.json", &["window:3"]);
     temp.title = "`/tmp/tmpk3x9x2ab` was not removed".into();
-    temp.origin = Some(Origin {
-        role: "0".into(),
-        command: "python3 agent.py --out 'result dir'".into(),
-        source: None,
-    });
+    temp.origin =
+        Some(Origin { role: "0".into(), command: "python3 agent.py --out 'result dir'".into(), source: None });
     temp.cause = Some("SIGTERM had its default action until event 214".into());
     temp.confirmed = Some(Confirmed { hits: 2, runs: 3 });
 
-    let slow = finding(
-        Code::SlowTermination,
-        "4.2 s of 5 s grace",
-        &["window:20", "window:21"],
-    );
+    let slow = finding(Code::SlowTermination, "4.2 s of 5 s grace", &["window:20", "window:21"]);
     let open = finding(Code::FdOpenAtExit, "out/run.log", &["window:20"]);
     let mut lock = finding(Code::LockFile, "state/session.lock", &["window:13"]);
     lock.accepted = Some("tracked as #812, until 2026-12-01".into());
 
-    let mut trials: Vec<_> = (10..24)
-        .map(|i| trial(i - 10, &format!("window:{i}")))
-        .collect();
+    let mut trials: Vec<_> = (10..24).map(|i| trial(i - 10, &format!("window:{i}"))).collect();
     for trial in &mut trials {
         for finding in [&orphan, &temp, &slow, &open, &lock] {
             if finding.points.contains(&trial.point) {
@@ -191,14 +152,9 @@ pub(crate) fn rich() -> Report {
     trials[0].point = "window:3".into();
     trials[0].findings.push(temp.fingerprint.clone());
     trials.push(missed(14, "output:/ready/#2"));
-    trials.push(inconclusive(
-        15,
-        "blocked:epoll_wait#3",
-        "the tracee was lost",
-    ));
+    trials.push(inconclusive(15, "blocked:epoll_wait#3", "the tracee was lost"));
     trials[15].informational = true;
     let mut run = run(trials, vec![open, slow, temp, orphan, lock]);
-    run.notes
-        .push("two control runs differ in 3 events; those windows were merged".into());
+    run.notes.push("two control runs differ in 3 events; those windows were merged".into());
     report(vec![run])
 }

@@ -19,10 +19,8 @@ fn names_are_unique_and_can_be_read_back() {
 /// Codes are part of the report format: this list may only grow.
 #[test]
 fn the_list_is_what_users_rely_on() {
-    let lines: Vec<_> = Code::ALL
-        .iter()
-        .map(|code| format!("{:11} {:5} {code}", code.group().as_str(), code.severity()))
-        .collect();
+    let lines: Vec<_> =
+        Code::ALL.iter().map(|code| format!("{:11} {:5} {code}", code.group().as_str(), code.severity())).collect();
     insta::assert_snapshot!(lines.join("\n"));
 }
 
@@ -47,11 +45,7 @@ fn a_wrong_name_gets_the_nearest_one() {
         ("orphan", None),
         ("", None),
     ] {
-        assert_eq!(
-            given.parse::<Code>().expect_err("no such code").nearest,
-            nearest,
-            "{given}"
-        );
+        assert_eq!(given.parse::<Code>().expect_err("no such code").nearest, nearest, "{given}");
     }
 }
 

@@ -8,10 +8,7 @@ fn what_acts_or_hides_becomes_visible() {
         ("\u{1b}[31mred", r"\x1b[31mred"),
         ("a\nb\r\tc\0", r"a\nb\r\tc\x00"),
         ("\u{7f}\u{9b}2J\u{85}", r"\x7f\x9b2J\x85"),
-        (
-            "a\u{202e}b\u{2066}c\u{2069}",
-            r"a\u{202e}b\u{2066}c\u{2069}",
-        ),
+        ("a\u{202e}b\u{2066}c\u{2069}", r"a\u{202e}b\u{2066}c\u{2069}"),
         ("p\u{200b}a\u{feff}y\u{ad}", r"p\u{200b}a\u{feff}y\xad"),
         ("x\u{e0041}", r"x\u{e0041}"),
         ("été 漢字 🦀 ✓", "été 漢字 🦀 ✓"),

@@ -20,14 +20,10 @@ fn every_code_has_a_whole_text() {
         let mut rest = text.as_str();
         for section in SECTIONS {
             let heading = format!("\n{section}\n\n");
-            let (_, body) = rest
-                .split_once(&heading)
-                .unwrap_or_else(|| panic!("{code}: no {section:?}, or not in order"));
+            let (_, body) =
+                rest.split_once(&heading).unwrap_or_else(|| panic!("{code}: no {section:?}, or not in order"));
             let body_of_section = body.split("\n##").next().unwrap_or_default();
-            assert!(
-                body_of_section.trim().len() > 30,
-                "{code}: {section:?} says nothing"
-            );
+            assert!(body_of_section.trim().len() > 30, "{code}: {section:?} says nothing");
             rest = body;
         }
     }
@@ -38,18 +34,11 @@ fn texts_read_well_at_80_columns() {
     for code in Code::ALL {
         for line in explain(*code).lines() {
             assert!(line.chars().count() <= 80, "{code}: too long: {line}");
-            assert!(
-                !line.contains('\t') || line.starts_with('\t'),
-                "{code}: tab: {line}"
-            );
+            assert!(!line.contains('\t') || line.starts_with('\t'), "{code}: tab: {line}");
             assert!(line.trim_end() == line, "{code}: trailing space: {line:?}");
         }
         assert!(explain(*code).ends_with('\n'), "{code}");
-        assert_eq!(
-            explain(*code).matches("```").count() % 2,
-            0,
-            "{code}: an open code block"
-        );
+        assert_eq!(explain(*code).matches("```").count() % 2, 0, "{code}: an open code block");
     }
 }
 

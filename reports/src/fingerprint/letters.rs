@@ -53,8 +53,8 @@ pub(super) fn looks_random(word: &str) -> bool {
 /// `TwoNames` with parts of two letters or more.
 fn has_plain_shape(word: &str) -> bool {
     let letters = word.trim_matches(|c: char| c.is_ascii_digit());
-    let digits_at_both_ends = word.starts_with(|c: char| c.is_ascii_digit())
-        && word.ends_with(|c: char| c.is_ascii_digit());
+    let digits_at_both_ends =
+        word.starts_with(|c: char| c.is_ascii_digit()) && word.ends_with(|c: char| c.is_ascii_digit());
     if digits_at_both_ends || letters.bytes().any(|byte| byte.is_ascii_digit()) {
         return false;
     }

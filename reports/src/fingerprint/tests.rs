@@ -139,11 +139,7 @@ fn stability(prefix: &str, alphabet: &str, length: usize, suffix: &str) -> usize
         })
         .collect();
     forms.sort();
-    forms
-        .chunk_by(|a, b| a == b)
-        .map(<[String]>::len)
-        .max()
-        .unwrap_or_default()
+    forms.chunk_by(|a, b| a == b).map(<[String]>::len).max().unwrap_or_default()
 }
 
 #[test]

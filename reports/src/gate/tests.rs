@@ -15,10 +15,7 @@ fn finding(code: Code) -> Vec<Finding> {
 }
 
 fn accepted(code: Code) -> Vec<Finding> {
-    vec![Finding {
-        accepted: Some("known".into()),
-        ..sample::finding(code, "x", &["start"])
-    }]
+    vec![Finding { accepted: Some("known".into()), ..sample::finding(code, "x", &["start"]) }]
 }
 
 /// Verdicts under the gates at error and at warn.
@@ -27,11 +24,7 @@ fn check(trials: Vec<Trial>, findings: Vec<Finding>, at_error: Verdict, at_warn:
     let run = sample::run(trials, findings);
     assert_eq!(Gate::default().judge_run(&run), at_error, "at error");
     assert_eq!(WARN.judge_run(&run), at_warn, "at warn");
-    assert_eq!(
-        NOTE.judge_run(&run),
-        at_warn,
-        "at note, which is as at warn"
-    );
+    assert_eq!(NOTE.judge_run(&run), at_warn, "at note, which is as at warn");
 }
 
 #[test]
@@ -49,50 +42,24 @@ fn nothing_is_clean_because_nothing_was_looked_at() {
     use Verdict::{Clean, Findings, Inconclusive};
     let missed = || sample::missed(2, "port:8080");
     let lost = || sample::inconclusive(3, "idle", "lost");
-    let informs = || Trial {
-        informational: true,
-        ..lost()
-    };
+    let informs = || Trial { informational: true, ..lost() };
 
     check(vec![], vec![], Inconclusive, Inconclusive);
     check(vec![missed()], vec![], Inconclusive, Inconclusive);
     check(vec![missed(), lost()], vec![], Inconclusive, Inconclusive);
-    check(
-        vec![missed(), informs()],
-        vec![],
-        Inconclusive,
-        Inconclusive,
-    );
+    check(vec![missed(), informs()], vec![], Inconclusive, Inconclusive);
     check([good(), vec![missed()]].concat(), vec![], Clean, Clean);
-    check(
-        [good(), vec![lost()]].concat(),
-        vec![],
-        Inconclusive,
-        Inconclusive,
-    );
+    check([good(), vec![lost()]].concat(), vec![], Inconclusive, Inconclusive);
     check([good(), vec![informs()]].concat(), vec![], Clean, Clean);
     // A finding is one, however much else could not be judged.
     check(vec![lost()], finding(Code::Hang), Findings, Findings);
-    check(
-        vec![lost()],
-        finding(Code::ZombieProcess),
-        Inconclusive,
-        Findings,
-    );
-    check(
-        vec![lost()],
-        accepted(Code::Hang),
-        Inconclusive,
-        Inconclusive,
-    );
+    check(vec![lost()], finding(Code::ZombieProcess), Inconclusive, Findings);
+    check(vec![lost()], accepted(Code::Hang), Inconclusive, Inconclusive);
 }
 
 #[test]
 fn the_agent_that_had_to_be_killed_did_reach_its_point() {
-    let killed = Trial {
-        outcome: Outcome::Killed,
-        ..sample::trial(0, "start")
-    };
+    let killed = Trial { outcome: Outcome::Killed, ..sample::trial(0, "start") };
     check(vec![killed], vec![], Verdict::Clean, Verdict::Clean);
 }
 
@@ -135,15 +102,7 @@ fn totals_count_each_finding_once() {
     let report = sample::rich();
     assert_eq!(
         Totals::of(&report.runs),
-        Totals {
-            trials: 16,
-            missed: 1,
-            inconclusive: 1,
-            errors: 2,
-            warnings: 1,
-            notes: 1,
-            accepted: 1
-        }
+        Totals { trials: 16, missed: 1, inconclusive: 1, errors: 2, warnings: 1, notes: 1, accepted: 1 }
     );
     assert_eq!(Totals::of(&[]), Totals::default());
 }

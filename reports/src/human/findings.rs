@@ -13,13 +13,7 @@ const MOST_POINTS: usize = 4;
 
 pub(super) fn blocks(page: &mut Page, run: &Run) {
     let mut findings: Vec<&Finding> = run.findings.iter().collect();
-    findings.sort_by_key(|finding| {
-        (
-            finding.accepted.is_some(),
-            Reverse(finding.severity),
-            finding.code,
-        )
-    });
+    findings.sort_by_key(|finding| (finding.accepted.is_some(), Reverse(finding.severity), finding.code));
     for finding in findings {
         match &finding.accepted {
             Some(reason) if !page.options().verbose => accepted(page, finding, reason),
@@ -88,25 +82,13 @@ fn where_line(finding: &Finding, verbose: bool) -> String {
 
 fn confirmed_line(confirmed: Confirmed) -> String {
     let Confirmed { hits, runs } = confirmed;
-    if hits == runs {
-        format!("{hits}/{runs}")
-    } else {
-        format!("{hits}/{runs} (racy)")
-    }
+    if hits == runs { format!("{hits}/{runs}") } else { format!("{hits}/{runs} (racy)") }
 }
 
 fn evidence(page: &mut Page, lines: &[String]) {
-    let most = if page.options().verbose {
-        usize::MAX
-    } else {
-        MOST_EVIDENCE
-    };
+    let most = if page.options().verbose { usize::MAX } else { MOST_EVIDENCE };
     for (i, line) in lines.iter().take(most).enumerate() {
-        page.field(
-            4,
-            if i == 0 { "evidence" } else { "" },
-            &escape_terminal(line),
-        );
+        page.field(4, if i == 0 { "evidence" } else { "" }, &escape_terminal(line));
     }
     let more = lines.len().saturating_sub(most);
     if more > 0 {

@@ -28,10 +28,7 @@ pub(super) struct Page {
 
 impl Page {
     pub(super) const fn new(options: HumanOptions) -> Self {
-        Self {
-            options,
-            out: String::new(),
-        }
+        Self { options, out: String::new() }
     }
 
     pub(super) const fn options(&self) -> HumanOptions {
@@ -61,11 +58,7 @@ impl Page {
 
     /// `text` in `style`, as an escape sequence only when colours are on.
     pub(super) fn paint(&self, text: &str, style: Style) -> String {
-        if self.options.color && style != Style::new() {
-            format!("{style}{text}{style:#}")
-        } else {
-            text.to_owned()
-        }
+        if self.options.color && style != Style::new() { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }
 
     /// One line as it is, however long.
@@ -79,14 +72,7 @@ impl Page {
     pub(super) fn paragraph(&mut self, first: usize, rest: usize, text: &str, style: Style) {
         let width = self.width();
         let text = &self.capped(text);
-        for (i, line) in wrap(
-            text,
-            width.saturating_sub(first),
-            width.saturating_sub(rest),
-        )
-        .iter()
-        .enumerate()
-        {
+        for (i, line) in wrap(text, width.saturating_sub(first), width.saturating_sub(rest)).iter().enumerate() {
             let line = self.paint(line, style);
             self.line(if i == 0 { first } else { rest }, &line);
         }
@@ -143,11 +129,7 @@ pub(super) fn counted(count: u32, one: &str, many: &str) -> String {
 
 /// The first `most` items, escaped, and how many more there are.
 pub(super) fn listed(items: &[String], most: usize) -> String {
-    let shown: Vec<_> = items
-        .iter()
-        .take(most)
-        .map(|item| escape_terminal(item))
-        .collect();
+    let shown: Vec<_> = items.iter().take(most).map(|item| escape_terminal(item)).collect();
     let shown = shown.join(", ");
     match items.len().saturating_sub(most) {
         0 => shown,

@@ -13,15 +13,9 @@ fn plain(report: &Report) -> String {
 
 #[test]
 fn clean() {
-    let trials = (0..4)
-        .map(|i| sample::trial(i, &format!("window:{i}")))
-        .collect();
+    let trials = (0..4).map(|i| sample::trial(i, &format!("window:{i}"))).collect();
     let mut run = sample::run(trials, vec![]);
-    run.windows = Some(Windows {
-        total: 4,
-        covered: 4,
-        missed: 0,
-    });
+    run.windows = Some(Windows { total: 4, covered: 4, missed: 0 });
     assert_snapshot!(plain(&sample::report(vec![run])));
 }
 
@@ -32,11 +26,7 @@ fn findings() {
 
 #[test]
 fn findings_verbose_in_60_columns() {
-    let options = HumanOptions {
-        width: 60,
-        verbose: true,
-        ..HumanOptions::default()
-    };
+    let options = HumanOptions { width: 60, verbose: true, ..HumanOptions::default() };
     assert_snapshot!(render_human(&sample::rich(), options));
 }
 
@@ -44,35 +34,20 @@ fn findings_verbose_in_60_columns() {
 fn colours() {
     let mut report = sample::rich();
     report.runs[0].trials.drain(4..12);
-    let text = render_human(
-        &report,
-        HumanOptions {
-            color: true,
-            ..HumanOptions::default()
-        },
-    );
+    let text = render_human(&report, HumanOptions { color: true, ..HumanOptions::default() });
     assert_snapshot!(text.replace('\u{1b}', "^"));
     assert!(!plain(&report).contains('\u{1b}'));
 }
 
 #[test]
 fn missed_and_inconclusive() {
-    let mut never_ready = sample::run(
-        vec![
-            sample::missed(0, "output:/ready/#2"),
-            sample::missed(1, "port:8080"),
-        ],
-        vec![],
-    );
+    let mut never_ready =
+        sample::run(vec![sample::missed(0, "output:/ready/#2"), sample::missed(1, "port:8080")], vec![]);
     never_ready.windows = None;
     let lost = sample::run(
         vec![
             sample::trial(0, "start"),
-            sample::inconclusive(
-                1,
-                "blocked:epoll_wait#3",
-                "the tracee was lost: ESRCH in PTRACE_CONT",
-            ),
+            sample::inconclusive(1, "blocked:epoll_wait#3", "the tracee was lost: ESRCH in PTRACE_CONT"),
         ],
         vec![],
     );
@@ -87,25 +62,16 @@ fn accepted_findings_alone_are_clean() {
     lock.accepted = Some("tracked as #812, until 2026-12-01".into());
     let mut trial = sample::trial(0, "window:3");
     trial.findings.push(lock.fingerprint.clone());
-    assert_snapshot!(plain(&sample::report(vec![sample::run(
-        vec![trial],
-        vec![lock]
-    )])));
+    assert_snapshot!(plain(&sample::report(vec![sample::run(vec![trial], vec![lock])])));
 }
 
 #[test]
 fn portable_says_what_was_not_audited() {
-    let mut report = sample::report(vec![sample::run(
-        vec![sample::trial(0, "time:250ms")],
-        vec![],
-    )]);
+    let mut report = sample::report(vec![sample::run(vec![sample::trial(0, "time:250ms")], vec![])]);
     report.guarantee.level = Level::Portable;
     report.guarantee.mechanisms = vec!["subreaper".into(), "process scan".into()];
     let without_reasons = plain(&report);
-    assert!(
-        without_reasons.contains("not audited (portable guarantee)"),
-        "{without_reasons}"
-    );
+    assert!(without_reasons.contains("not audited (portable guarantee)"), "{without_reasons}");
     report.guarantee.not_audited = vec![
         NotAudited {
             what: "files outside the workspace and TMPDIR".into(),
@@ -118,21 +84,13 @@ fn portable_says_what_was_not_audited() {
 
 #[test]
 fn hostile_strings() {
-    assert_snapshot!(plain(&hostile(
-        "\u{1b}[2J\u{1b}]0;owned\u{7}\r\nclean: \u{202e}txt.exe\u{200b} é 漢\t"
-    )));
+    assert_snapshot!(plain(&hostile("\u{1b}[2J\u{1b}]0;owned\u{7}\r\nclean: \u{202e}txt.exe\u{200b} é 漢\t")));
 }
 
 #[test]
 fn many_trials_are_drawn_together() {
-    let mut trials: Vec<_> = (0..60)
-        .map(|i| sample::trial(i, &format!("window:{i}")))
-        .collect();
-    let orphan = sample::finding(
-        Code::OrphanProcess,
-        "sleep 300",
-        &["window:20", "window:21"],
-    );
+    let mut trials: Vec<_> = (0..60).map(|i| sample::trial(i, &format!("window:{i}"))).collect();
+    let orphan = sample::finding(Code::OrphanProcess, "sleep 300", &["window:20", "window:21"]);
     for trial in &mut trials[20..22] {
         trial.findings.push(orphan.fingerprint.clone());
     }
@@ -145,10 +103,7 @@ fn many_trials_are_drawn_together() {
 #[test]
 fn lines_fit_unless_they_are_commands() {
     let text = plain(&sample::rich());
-    let long: Vec<&str> = text
-        .lines()
-        .filter(|line| line.chars().count() > 80)
-        .collect();
+    let long: Vec<&str> = text.lines().filter(|line| line.chars().count() > 80).collect();
     assert!(long.is_empty(), "{long:#?}");
 }
 
@@ -160,11 +115,7 @@ fn hostile(text: &str) -> Report {
     finding.life = Some(text.into());
     finding.evidence = vec![text.into()];
     finding.replay = text.into();
-    finding.origin = Some(Origin {
-        role: text.into(),
-        command: text.into(),
-        source: Some(text.into()),
-    });
+    finding.origin = Some(Origin { role: text.into(), command: text.into(), source: Some(text.into()) });
     let mut accepted = finding.clone();
     accepted.accepted = Some(text.into());
     let mut trial = sample::trial(0, text);
@@ -172,10 +123,7 @@ fn hostile(text: &str) -> Report {
     trial.status = Some(text.into());
     trial.note = Some(text.into());
     trial.token = text.into();
-    let mut run = sample::run(
-        vec![trial, sample::missed(1, text)],
-        vec![finding, accepted],
-    );
+    let mut run = sample::run(vec![trial, sample::missed(1, text)], vec![finding, accepted]);
     run.scenario = text.into();
     run.strategy = text.into();
     run.agent = vec![text.into(), text.into()];
@@ -185,10 +133,7 @@ fn hostile(text: &str) -> Report {
     control.leaves = vec![text.into()];
     let mut report = sample::report(vec![run]);
     report.guarantee.mechanisms = vec![text.into()];
-    report.guarantee.not_audited = vec![NotAudited {
-        what: text.into(),
-        why: text.into(),
-    }];
+    report.guarantee.not_audited = vec![NotAudited { what: text.into(), why: text.into() }];
     report
 }
 

@@ -43,33 +43,17 @@ pub(super) fn table(page: &mut Page, run: &Run) {
         .map(|finding| finding.fingerprint.as_str())
         .collect();
     let mark = |trial: &Trial| match trial.outcome {
-        _ if trial
-            .findings
-            .iter()
-            .any(|it| !harmless.contains(it.as_str())) =>
-        {
-            Mark::Bad
-        }
+        _ if trial.findings.iter().any(|it| !harmless.contains(it.as_str())) => Mark::Bad,
         Outcome::Ended | Outcome::Killed => Mark::Good,
         Outcome::Missed | Outcome::Inconclusive => Mark::NotJudged,
     };
     let verbose = page.options().verbose;
     let each = verbose || run.trials.len() <= EACH;
     let alike = |a: &Trial, b: &Trial| {
-        !each
-            && mark(a) == mark(b)
-            && (&a.injection, &a.note, ended(a)) == (&b.injection, &b.note, ended(b))
+        !each && mark(a) == mark(b) && (&a.injection, &a.note, ended(a)) == (&b.injection, &b.note, ended(b))
     };
-    let lines: Vec<Line<'_>> = run
-        .trials
-        .chunk_by(alike)
-        .map(|trials| Line::new(mark(&trials[0]), trials))
-        .collect();
-    let shown = if verbose {
-        lines.len()
-    } else {
-        lines.len().min(MOST_LINES)
-    };
+    let lines: Vec<Line<'_>> = run.trials.chunk_by(alike).map(|trials| Line::new(mark(&trials[0]), trials)).collect();
+    let shown = if verbose { lines.len() } else { lines.len().min(MOST_LINES) };
     draw(page, &lines[..shown]);
     rest(page, &lines[shown..]);
     page.blank();
@@ -80,11 +64,7 @@ impl<'a> Line<'a> {
         let first = &trials[0];
         let mut point = escape_terminal(&first.point);
         if let [_, .., last] = trials {
-            point = format!(
-                "{point} … {} ({})",
-                escape_terminal(&last.point),
-                trials.len()
-            );
+            point = format!("{point} … {} ({})", escape_terminal(&last.point), trials.len());
         }
         let slowest = trials.iter().filter_map(|trial| trial.shutdown_us).max();
         let shutdown = match slowest {
@@ -121,11 +101,7 @@ fn ended(trial: &Trial) -> String {
 
 fn draw(page: &mut Page, lines: &[Line<'_>]) {
     let widest = |of: for<'a> fn(&'a Line<'_>) -> &'a String| {
-        lines
-            .iter()
-            .map(|line| of(line).chars().count())
-            .max()
-            .unwrap_or_default()
+        lines.iter().map(|line| of(line).chars().count()).max().unwrap_or_default()
     };
     let injection = widest(|line| &line.injection);
     let ended = widest(|line| &line.ended);
@@ -161,11 +137,7 @@ fn draw(page: &mut Page, lines: &[Line<'_>]) {
 
 fn rest(page: &mut Page, lines: &[Line<'_>]) {
     let count = |mark: Option<Mark>| -> usize {
-        lines
-            .iter()
-            .filter(|line| mark.is_none_or(|mark| mark == line.mark))
-            .map(|line| line.trials.len())
-            .sum()
+        lines.iter().filter(|line| mark.is_none_or(|mark| mark == line.mark)).map(|line| line.trials.len()).sum()
     };
     if !lines.is_empty() {
         let text = format!(

@@ -5,11 +5,7 @@ use crate::sample;
 
 #[test]
 fn a_report_survives_the_round_trip() {
-    for report in [
-        sample::rich(),
-        sample::report(vec![]),
-        sample::report(vec![sample::run(vec![], vec![])]),
-    ] {
+    for report in [sample::rich(), sample::report(vec![]), sample::report(vec![sample::run(vec![], vec![])])] {
         assert_eq!(from_json(&to_json(&report)), Ok(report));
     }
 }
@@ -25,10 +21,7 @@ fn absent_options_are_left_out() {
 
 #[test]
 fn errors_say_what_is_wrong() {
-    let good = to_json(&sample::report(vec![sample::run(
-        vec![sample::trial(0, "start")],
-        vec![],
-    )]));
+    let good = to_json(&sample::report(vec![sample::run(vec![sample::trial(0, "start")], vec![])]));
     let message = |text: &str| from_json(text).expect_err("must not be read").to_string();
     insta::assert_snapshot!(message(""), @"the report is not JSON: EOF while parsing a value at line 1, column 0");
     insta::assert_snapshot!(message(&good[..good.len() / 2]), @"the report is not JSON: EOF while parsing an object at line 40, column 6");

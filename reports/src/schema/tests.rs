@@ -8,8 +8,7 @@ use crate::{json::to_json, sample};
 /// The only place that may write: `QUIETUS_UPDATE=1 cargo test -p quietus-reports`.
 #[test]
 fn the_committed_schema_is_current() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join(format!("schema/report-{}.schema.json", Format::CURRENT));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("schema/report-{}.schema.json", Format::CURRENT));
     let current = report_schema();
     if env::var_os("QUIETUS_UPDATE").is_some_and(|it| it == "1") {
         fs::write(&path, &current).expect("the schema directory is writable");
@@ -39,10 +38,7 @@ fn reports_are_valid() {
         sample::report(vec![]),
         sample::report(vec![sample::run(vec![sample::missed(0, "start")], vec![])]),
     ] {
-        let errors: Vec<_> = validator
-            .iter_errors(&as_value(&report))
-            .map(|error| error.to_string())
-            .collect();
+        let errors: Vec<_> = validator.iter_errors(&as_value(&report)).map(|error| error.to_string()).collect();
         assert!(errors.is_empty(), "{errors:#?}");
     }
 }
@@ -65,25 +61,12 @@ fn broken_reports_are_not_valid() {
     ] {
         let mut bad = good.clone();
         *bad.pointer_mut(pointer).expect("the sample has it") = broken.clone();
-        assert!(
-            !validator.is_valid(&bad),
-            "{pointer} = {broken} must be rejected"
-        );
+        assert!(!validator.is_valid(&bad), "{pointer} = {broken} must be rejected");
     }
-    for (pointer, key) in [
-        ("", "totals"),
-        ("/runs/0", "trials"),
-        ("/runs/0/findings/0", "replay"),
-    ] {
+    for (pointer, key) in [("", "totals"), ("/runs/0", "trials"), ("/runs/0/findings/0", "replay")] {
         let mut bad = good.clone();
-        let object = bad
-            .pointer_mut(pointer)
-            .and_then(Value::as_object_mut)
-            .expect("an object");
+        let object = bad.pointer_mut(pointer).and_then(Value::as_object_mut).expect("an object");
         assert!(object.remove(key).is_some());
-        assert!(
-            !validator.is_valid(&bad),
-            "a report without {pointer}/{key} must be rejected"
-        );
+        assert!(!validator.is_valid(&bad), "a report without {pointer}/{key} must be rejected");
     }
 }

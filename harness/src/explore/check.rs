@@ -1,0 +1,343 @@
+//! One check from start to end: control, trials, confirmation, report.
+
+use super::control::{self, Learned};
+use super::gather::Gatherer;
+use super::order::in_parallel;
+use super::plan::{self, Planned, Wanted, default_set};
+use crate::audit::{Case, Expected, Found, Rules, audit};
+use crate::driver::{Driver, DriverError, Interrupt, Request};
+use crate::model::{Injection, PointSpec, Stdin, Token, TrialPlan};
+use crate::scenario::{Allow, Kind};
+use crate::trial::{Limits, Outcome, TrialRecord, run_trial};
+use quietus_reports::{AgentKind, Run, Trial, Verdict};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// What is checked, and how.
+#[derive(Debug, Clone)]
+pub struct Check {
+    /// The name of the run in the report.
+    pub name: String,
+    /// The agent.
+    pub command: Vec<OsString>,
+    /// Its whole environment.
+    pub environment: Vec<(OsString, OsString)>,
+    /// Its working directory, absolute.
+    pub directory: PathBuf,
+    /// Commands that run before it.
+    pub prepare: Vec<Vec<OsString>>,
+    /// Its standard input, if that was said.
+    pub stdin: Option<Stdin>,
+    /// Its kind, if that was said.
+    pub kind: Option<Kind>,
+    /// Whether it has a terminal.
+    pub pty: bool,
+    /// Whether it is PID 1.
+    pub pid1: bool,
+    /// Where a server is ready.
+    pub ready: Option<PointSpec>,
+    /// The injection of the default set.
+    pub send: Injection,
+    /// From the last injection to the KILL.
+    pub grace: Duration,
+    /// For what is on its way out, once the agent has ended.
+    pub settle: Duration,
+    /// How long an undisturbed agent at rest is waited for.
+    pub horizon: Duration,
+    /// Exactly these trials instead of the default set, if there are any. Their
+    /// standard input is filled in.
+    pub trials: Vec<Planned>,
+    /// How often each trial runs.
+    pub repeat: u32,
+    /// How often each distinct finding is run again.
+    pub confirm: u32,
+    /// How many trials run side by side.
+    pub jobs: usize,
+    /// No trial starts after that time.
+    pub budget: Option<Duration>,
+    /// What the scenario says.
+    pub rules: Rules,
+    /// Findings that are accepted.
+    pub allows: Vec<Allow>,
+    /// Today as YYYY-MM-DD, for accepted findings that expire.
+    pub today: String,
+    /// The command line that replays a token, up to the token and after it.
+    pub replay: (String, String),
+    /// Whether trials may share ports: they have a network each.
+    pub private_network: bool,
+}
+
+/// Why a check gave no run.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// A place or the agent itself failed.
+    #[error(transparent)]
+    Driver(#[from] DriverError),
+    /// The control says nothing that trials could be compared to.
+    #[error("the control gave no ground to judge by: {0}")]
+    Control(String),
+    /// A person asked to stop before there was anything to report.
+    #[error("interrupted before the first trial")]
+    Interrupted,
+}
+
+/// Hears how a check goes on.
+pub trait Progress: Sync {
+    /// A control starts.
+    fn control(&self, _what: &str) {}
+    /// So many trials are planned.
+    fn planned(&self, _trials: usize) {}
+    /// A trial ended.
+    fn trial(&self, _trial: &Trial) {}
+    /// So many runs will confirm what was found.
+    fn confirming(&self, _runs: usize) {}
+    /// One of them ended.
+    fn confirmed(&self) {}
+}
+
+impl Progress for () {}
+
+/// Runs trials of one check.
+pub(super) struct Runner<'a> {
+    pub(super) driver: &'a dyn Driver,
+    pub(super) check: &'a Check,
+    pub(super) interrupt: &'a Interrupt,
+}
+
+impl Runner<'_> {
+    fn request(&self, plan: &TrialPlan) -> Request {
+        Request {
+            command: self.check.command.clone(),
+            environment: self.check.environment.clone(),
+            directory: self.check.directory.clone(),
+            prepare: self.check.prepare.clone(),
+            plan: plan.clone(),
+            interrupt: self.interrupt.clone(),
+        }
+    }
+
+    fn limits(&self, reach: Duration, linger: Duration, horizon: Option<Duration>) -> Limits {
+        Limits { reach, settle: self.check.settle, settle_rounds: 8, linger, horizon: horizon.unwrap_or(self.check.horizon), horizon_rounds: 5 }
+    }
+
+    pub(super) fn control(&self, plan: &TrialPlan, horizon: Option<Duration>) -> Result<TrialRecord, DriverError> {
+        let reach = self.check.horizon * 6;
+        run_trial(self.driver, &self.request(plan), self.limits(reach, Duration::ZERO, horizon))
+    }
+
+    fn trial(&self, plan: &TrialPlan, learned: &Learned, linger: Duration) -> Result<TrialRecord, DriverError> {
+        // A loaded machine is slower than the control was.
+        let reach = learned.duration * 10 + Duration::from_secs(20);
+        run_trial(self.driver, &self.request(plan), self.limits(reach, linger, None))
+    }
+
+    fn judge(&self, plan: &TrialPlan, record: &TrialRecord, expected: &Expected, rules: &Rules) -> Vec<Found> {
+        let killed = match record.outcome {
+            Outcome::Killed => true,
+            Outcome::Ended if record.evidence.delivered => false,
+            _ => return Vec::new(),
+        };
+        audit(Case { plan, killed, evidence: &record.evidence, expected, rules })
+    }
+}
+
+/// How long a confirmation waits for a survivor to end by itself.
+const LINGER: Duration = Duration::from_secs(3);
+
+/// Runs a whole check.
+///
+/// # Errors
+/// When the agent cannot be run, this machine refuses what the driver needs, or
+/// the control gives no ground to judge by.
+pub fn check(driver: &dyn Driver, check: &Check, interrupt: &Interrupt, progress: &dyn Progress) -> Result<Run, CheckError> {
+    let began = Instant::now();
+    let runner = Runner { driver, check, interrupt };
+    let learned = control::observe(&runner, progress)?;
+    let rules = Rules { kind: learned.kind, ..check.rules.clone() };
+    let planned = plans(check, &learned);
+    progress.planned(planned.len());
+    let go_on = || !interrupt.is_raised() && check.budget.is_none_or(|budget| began.elapsed() < budget);
+    // Side by side, agents that listen on a port of the host would disturb each other.
+    let jobs = if learned.uses_ports && !check.private_network { 1 } else { check.jobs };
+    let results = in_parallel(&planned, jobs, &go_on, &|index, planned| {
+        let record = run_with_retry(&runner, &planned.plan, &learned);
+        let (trial, found) = told(index, planned, record, &runner, &learned, &rules);
+        progress.trial(&trial);
+        (trial, found)
+    });
+    let mut gatherer = Gatherer::default();
+    learned.found.iter().for_each(|found| gatherer.control(found.clone()));
+    let mut trials = Vec::new();
+    for (planned, result) in planned.iter().zip(results) {
+        let Some((trial, found)) = result else { continue };
+        gatherer.trial(planned, found);
+        trials.push(trial);
+    }
+    let mut notes = if check.trials.is_empty() { plan::left_out(&learned) } else { Vec::new() };
+    if trials.len() < planned.len() {
+        let why = if interrupt.is_raised() { "interrupted" } else { "the budget was used up" };
+        notes.push(format!("{} of {} trials were not run: {why}", planned.len() - trials.len(), planned.len()));
+    }
+    confirm(&runner, &learned, &rules, &mut gatherer, jobs, &go_on, progress);
+    let tried = trials.iter().filter(|trial| matches!(trial.outcome, quietus_reports::Outcome::Ended | quietus_reports::Outcome::Killed)).count();
+    let replay = |token: &Token| format!("{}{token}{}", check.replay.0, check.replay.1);
+    let findings = gatherer.finish(u32::try_from(tried).unwrap_or(u32::MAX), &check.allows, &check.today, &replay);
+    let mut run = Run {
+        scenario: check.name.clone(),
+        agent: check.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+        kind: kind(learned.kind),
+        strategy: if check.trials.is_empty() { "check" } else { "script" }.to_owned(),
+        control: Some(learned.control),
+        windows: None,
+        trials,
+        findings,
+        notes,
+        verdict: Verdict::Inconclusive,
+    };
+    run.verdict = quietus_reports::Gate::default().judge_run(&run);
+    Ok(run)
+}
+
+fn kind(kind: Kind) -> AgentKind {
+    match kind {
+        Kind::Job => AgentKind::Job,
+        Kind::Server => AgentKind::Server,
+        Kind::Session => AgentKind::Session,
+    }
+}
+
+fn plans(check: &Check, learned: &Learned) -> Vec<Planned> {
+    let mut planned = if check.trials.is_empty() {
+        let wanted = Wanted { send: check.send.clone(), grace: check.grace, pty: check.pty, pid1: check.pid1, ready: check.ready.clone() };
+        default_set(learned, &wanted)
+    } else {
+        check.trials.clone()
+    };
+    for one in &mut planned {
+        one.plan.stdin = learned.stdin.clone();
+    }
+    let once = planned.clone();
+    for _ in 1..check.repeat.max(1) {
+        planned.extend(once.iter().cloned());
+    }
+    planned
+}
+
+/// A point in time that came too late is tried once more, a little earlier in
+/// its luck: the agent does not take the same time in every run.
+fn run_with_retry(runner: &Runner<'_>, plan: &TrialPlan, learned: &Learned) -> Result<TrialRecord, DriverError> {
+    let record = runner.trial(plan, learned, Duration::ZERO)?;
+    let missed = record.outcome == Outcome::Missed || (record.outcome == Outcome::Ended && !record.evidence.delivered);
+    if missed && !runner.interrupt.is_raised() { runner.trial(plan, learned, Duration::ZERO) } else { Ok(record) }
+}
+
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn told(index: usize, planned: &Planned, record: Result<TrialRecord, DriverError>, runner: &Runner<'_>, learned: &Learned, rules: &Rules) -> (Trial, Vec<Found>) {
+    let mut trial = Trial {
+        index: u32::try_from(index).unwrap_or(u32::MAX),
+        label: planned.label.clone(),
+        point: planned.plan.point_text(),
+        injection: planned.plan.injection_text(),
+        informational: planned.informational,
+        outcome: quietus_reports::Outcome::Inconclusive,
+        status: None,
+        duration_us: 0,
+        shutdown_us: None,
+        token: Token(planned.plan.clone()).to_string(),
+        findings: Vec::new(),
+        note: None,
+    };
+    let record = match record {
+        Ok(record) => record,
+        Err(error) => {
+            trial.note = Some(error.to_string());
+            return (trial, Vec::new());
+        }
+    };
+    let evidence = &record.evidence;
+    trial.duration_us = micros(record.duration);
+    trial.status = evidence.ended.map(|ended| ended.to_string());
+    trial.shutdown_us = evidence.ended_at.zip(evidence.injected_at).and_then(|(ended, injected)| ended.checked_sub(injected)).map(micros);
+    (trial.outcome, trial.note) = match &record.outcome {
+        Outcome::Ended if !evidence.delivered => (quietus_reports::Outcome::Missed, Some("the agent ended just before".to_owned())),
+        Outcome::Ended => (quietus_reports::Outcome::Ended, None),
+        Outcome::Killed => (quietus_reports::Outcome::Killed, Some(format!("SIGKILL after {}", crate::model::format_span(planned.plan.grace)))),
+        Outcome::Missed => (quietus_reports::Outcome::Missed, Some("the agent ended before the point".to_owned())),
+        Outcome::Unreached => (quietus_reports::Outcome::Missed, Some("the point did not come in time".to_owned())),
+        Outcome::Interrupted => (quietus_reports::Outcome::Inconclusive, Some("interrupted".to_owned())),
+        Outcome::Lost(why) => (quietus_reports::Outcome::Inconclusive, Some(why.clone())),
+        Outcome::Idle { .. } | Outcome::Busy => (quietus_reports::Outcome::Inconclusive, Some("[quietus internal bug] a trial ended like a control".to_owned())),
+    };
+    let found = runner.judge(&planned.plan, &record, &learned.expected, rules);
+    trial.findings = found.iter().map(|found| found.fingerprint.clone()).collect();
+    trial.findings.dedup();
+    (trial, found)
+}
+
+/// Runs each plan that showed something again, with time for survivors to end.
+fn confirm(runner: &Runner<'_>, learned: &Learned, rules: &Rules, gatherer: &mut Gatherer, jobs: usize, go_on: &(dyn Fn() -> bool + Sync), progress: &dyn Progress) {
+    let plans = gatherer.to_confirm();
+    let runs: Vec<TrialPlan> = plans.iter().flat_map(|plan| std::iter::repeat_n(plan.clone(), runner.check.confirm as usize)).collect();
+    if runs.is_empty() {
+        return;
+    }
+    progress.confirming(runs.len());
+    let results = in_parallel(&runs, jobs, go_on, &|_, plan| {
+        let record = runner.trial(plan, learned, LINGER);
+        progress.confirmed();
+        record.ok().map(|record| {
+            let found = runner.judge(plan, &record, &learned.expected, rules);
+            let reached = matches!(record.outcome, Outcome::Ended | Outcome::Killed) && record.evidence.delivered;
+            (found, reached)
+        })
+    });
+    for (plan, result) in runs.iter().zip(results) {
+        if let Some(Some((found, true))) = result {
+            gatherer.confirm(plan, &found);
+        }
+    }
+}
+
+/// One trial again, with its timeline.
+#[derive(Debug, Clone)]
+pub struct Replayed {
+    /// The run of one trial.
+    pub run: Run,
+    /// The trial as it went.
+    pub record: TrialRecord,
+}
+
+/// Replays one plan, after a control.
+///
+/// # Errors
+/// As [`check`].
+pub fn replay(driver: &dyn Driver, check: &Check, plan: &TrialPlan, interrupt: &Interrupt, progress: &dyn Progress) -> Result<Replayed, CheckError> {
+    let runner = Runner { driver, check, interrupt };
+    let learned = control::observe(&runner, progress)?;
+    let rules = Rules { kind: learned.kind, ..check.rules.clone() };
+    let planned = Planned { label: "replay".to_owned(), plan: plan.clone(), informational: false };
+    let record = runner.trial(plan, &learned, LINGER)?;
+    let (trial, found) = told(0, &planned, Ok(record.clone()), &runner, &learned, &rules);
+    let mut gatherer = Gatherer::default();
+    gatherer.trial(&planned, found);
+    let tried = u32::from(matches!(trial.outcome, quietus_reports::Outcome::Ended | quietus_reports::Outcome::Killed));
+    let replay = |token: &Token| format!("{}{token}{}", check.replay.0, check.replay.1);
+    let mut run = Run {
+        scenario: check.name.clone(),
+        agent: check.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+        kind: kind(learned.kind),
+        strategy: "replay".to_owned(),
+        control: Some(learned.control),
+        windows: None,
+        trials: vec![trial],
+        findings: gatherer.finish(tried, &check.allows, &check.today, &replay),
+        notes: Vec::new(),
+        verdict: Verdict::Inconclusive,
+    };
+    run.verdict = quietus_reports::Gate::default().judge_run(&run);
+    Ok(Replayed { run, record })
+}

@@ -1,0 +1,170 @@
+//! Runs the agent undisturbed, finds out what kind it is, and what it leaves.
+
+use super::check::{Check, CheckError, Progress, Runner};
+use crate::audit::{Expected, Found, audit_control, learn};
+use crate::driver::{Evidence, Occasion};
+use crate::model::{Act, Injection, Point, PointSpec, Signal, Stdin, TrialPlan, format_span};
+use crate::scenario::Kind;
+use crate::trial::{Outcome, TrialRecord};
+use std::time::Duration;
+
+/// What the controls showed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Learned {
+    /// What kind the agent is.
+    pub kind: Kind,
+    /// Whether it listens on a socket.
+    pub listens: bool,
+    /// Whether it listens on a port of the host's network.
+    pub uses_ports: bool,
+    /// What its standard input is in the trials.
+    pub stdin: Stdin,
+    /// How long it runs by itself, or until it rests.
+    pub duration: Duration,
+    /// Its output lines, those that every control wrote.
+    pub lines: Vec<String>,
+    /// What it leaves.
+    pub expected: Expected,
+    /// Findings that the control alone shows.
+    pub found: Vec<Found>,
+    /// For the report.
+    pub control: quietus_reports::Control,
+}
+
+fn plan(check: &Check, stdin: Stdin, acts: Vec<Act>) -> TrialPlan {
+    TrialPlan { acts, grace: check.grace, stdin, pty: check.pty, pid1: check.pid1 }
+}
+
+fn at_idle(send: Injection) -> Vec<Act> {
+    vec![Act { at: vec![PointSpec { relative: false, point: Point::Idle }], send }]
+}
+
+/// One control and what it says.
+struct Control {
+    record: TrialRecord,
+    by_itself: bool,
+}
+
+impl Control {
+    fn evidence(&self) -> &Evidence {
+        &self.record.evidence
+    }
+
+    fn listens(&self) -> bool {
+        matches!(self.record.outcome, Outcome::Idle { listens: true })
+    }
+}
+
+fn judge(record: TrialRecord) -> Result<Control, CheckError> {
+    match &record.outcome {
+        Outcome::Ended => Ok(Control { by_itself: true, record }),
+        Outcome::Idle { .. } => Ok(Control { by_itself: false, record }),
+        Outcome::Interrupted => Err(CheckError::Interrupted),
+        Outcome::Busy => Err(CheckError::Control(
+            "the undisturbed agent neither ended nor came to rest; give it less to do, or say what it is with `kind`".to_owned(),
+        )),
+        Outcome::Lost(why) => Err(CheckError::Control(format!("the undisturbed agent was lost: {why}"))),
+        Outcome::Killed | Outcome::Missed | Outcome::Unreached => Ok(Control { by_itself: false, record }),
+    }
+}
+
+/// Runs the controls.
+pub(super) fn observe(runner: &Runner<'_>, progress: &dyn Progress) -> Result<Learned, CheckError> {
+    let check = runner.check;
+    let run = |stdin: Stdin, acts: Vec<Act>, horizon: Option<Duration>, what: &str| -> Result<Control, CheckError> {
+        progress.control(what);
+        judge(runner.control(&plan(check, stdin, acts), horizon)?)
+    };
+    let declared = check.stdin.clone();
+    let first = run(declared.clone().unwrap_or_default(), Vec::new(), None, "undisturbed")?;
+    let term = || Injection::signal(Signal::TERM);
+    let (kind, stdin, second) = match (check.kind, first.by_itself) {
+        (Some(Kind::Job) | None, true) if declared.is_some() => (Kind::Job, declared.unwrap_or_default(), run_again(&run, check)?),
+        (Some(Kind::Job), true) => (Kind::Job, Stdin::Closed, run_again(&run, check)?),
+        (Some(Kind::Job), false) => {
+            return Err(CheckError::Control(format!(
+                "declared a job, but undisturbed it did not end within {}; raise --control-timeout or declare another kind",
+                format_span(check.horizon)
+            )));
+        }
+        (Some(Kind::Session) | None, true) => {
+            // It may have ended because its input had: does it wait when there is input to come?
+            let horizon = first.record.duration * 2 + Duration::from_millis(1500);
+            let open = run(Stdin::Open, Vec::new(), Some(horizon), "with open input")?;
+            if open.by_itself && check.kind.is_none() {
+                (Kind::Job, Stdin::Closed, open)
+            } else {
+                (Kind::Session, Stdin::Open, run(Stdin::Open, at_idle("stdin-eof".parse().expect("a known step")), None, "until its input ends")?)
+            }
+        }
+        (Some(Kind::Server), true) => {
+            return Err(CheckError::Control(format!(
+                "declared a server, but undisturbed it ended with {}",
+                first.evidence().ended.map_or_else(|| "no status".to_owned(), |ended| ended.to_string())
+            )));
+        }
+        (Some(Kind::Session), false) => {
+            let stdin = declared.unwrap_or(Stdin::Open);
+            (Kind::Session, stdin.clone(), run(stdin, at_idle("stdin-eof".parse().expect("a known step")), None, "until its input ends")?)
+        }
+        (Some(Kind::Server) | None, false) => {
+            let stdin = declared.unwrap_or_default();
+            (Kind::Server, stdin.clone(), run(stdin, at_idle(term()), None, "until it is stopped at rest")?)
+        }
+    };
+    Ok(conclude(check, kind, stdin, &first, &second))
+}
+
+fn run_again(run: &dyn Fn(Stdin, Vec<Act>, Option<Duration>, &str) -> Result<Control, CheckError>, check: &Check) -> Result<Control, CheckError> {
+    run(check.stdin.clone().unwrap_or_default(), Vec::new(), None, "undisturbed, again")
+}
+
+fn conclude(check: &Check, kind: Kind, stdin: Stdin, first: &Control, second: &Control) -> Learned {
+    // Of a session only the run that ended with its input ended by itself.
+    let ended_with_input = kind == Kind::Session && second.record.outcome == Outcome::Ended;
+    let controls: Vec<(&Evidence, bool)> = match kind {
+        Kind::Session => vec![(second.evidence(), ended_with_input)],
+        _ => vec![(first.evidence(), first.by_itself), (second.evidence(), second.by_itself)],
+    };
+    let expected = learn(&controls, kind, &check.directory.to_string_lossy());
+    let shown = if kind == Kind::Session { second } else { first };
+    let idle_at = shown.evidence().censuses.get(&Occasion::Idle).or_else(|| shown.evidence().censuses.get(&Occasion::Injection)).map(|census| census.at);
+    let duration = match kind {
+        Kind::Job => first.evidence().ended_at.unwrap_or(first.record.duration),
+        _ => idle_at.unwrap_or(shown.record.duration),
+    };
+    let uses_ports = [first, second].iter().flat_map(|control| control.evidence().censuses.values()).any(|census| !census.listeners.is_empty());
+    let mut lines: Vec<String> = shown.evidence().output.lines.iter().map(|(_, line)| line.clone()).collect();
+    let other: Vec<&String> = second.evidence().output.lines.iter().map(|(_, line)| line).collect();
+    lines.retain(|line| other.contains(&line) || kind == Kind::Session);
+    let ended = match (kind, shown.evidence().ended) {
+        (Kind::Job, Some(ended)) => ended.to_string(),
+        (Kind::Session, Some(ended)) => format!("{ended} when its input ended"),
+        _ => "ended at rest".to_owned(),
+    };
+    let leaves = leaves(&expected);
+    Learned {
+        kind,
+        listens: first.listens(),
+        uses_ports,
+        stdin,
+        duration,
+        lines,
+        expected,
+        found: if kind == Kind::Job { Vec::new() } else { audit_control(first.evidence()) },
+        control: quietus_reports::Control { runs: 2, duration_us: u64::try_from(duration.as_micros()).unwrap_or(u64::MAX), ended, leaves },
+    }
+}
+
+/// What the control leaves, in words: directories stand for what is in them.
+fn leaves(expected: &Expected) -> Vec<String> {
+    let mut shown: Vec<String> = Vec::new();
+    for path in expected.files.keys() {
+        if !shown.iter().any(|above| path.strip_prefix(above.as_str()).is_some_and(|rest| rest.starts_with('/'))) {
+            shown.push(path.clone());
+        }
+    }
+    shown.extend(expected.processes.iter().map(|command| format!("process `{command}`")));
+    shown.extend(expected.ipc.iter().map(|object| format!("{:?} {}", object.kind, object.key)));
+    shown
+}

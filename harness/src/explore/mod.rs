@@ -1,0 +1,14 @@
+//! Which trials run, and what comes of them: control, plan, trials, confirmation.
+//!
+//! `plan` is the pure part: from what the control showed to the trials. The rest
+//! runs them and gathers their findings into a [`quietus_reports::Run`].
+
+mod check;
+mod control;
+mod gather;
+mod order;
+mod plan;
+
+pub use check::{Check, CheckError, Progress, Replayed, check, replay};
+pub use control::Learned;
+pub use plan::{Planned, Wanted, default_set};

@@ -1,0 +1,51 @@
+//! Runs trials side by side, bounded, and hands back their results in order.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+/// Calls `work` for every item on up to `jobs` threads. Results come in the
+/// order of the items; `None` where `go_on` said to stop before its turn.
+pub(super) fn in_parallel<T: Sync, R: Send>(items: &[T], jobs: usize, go_on: &(dyn Fn() -> bool + Sync), work: &(dyn Fn(usize, &T) -> R + Sync)) -> Vec<Option<R>> {
+    let next = Mutex::new(0usize);
+    let results: Mutex<Vec<Option<R>>> = Mutex::new(items.iter().map(|_| None).collect());
+    std::thread::scope(|scope| {
+        for _ in 0..jobs.clamp(1, items.len().max(1)) {
+            scope.spawn(|| {
+                loop {
+                    let index = {
+                        let mut next = next.lock().unwrap_or_else(PoisonError::into_inner);
+                        let index = *next;
+                        *next += 1;
+                        index
+                    };
+                    let Some(item) = items.get(index) else { return };
+                    if !go_on() {
+                        return;
+                    }
+                    let result = work(index, item);
+                    if let Some(place) = results.lock().unwrap_or_else(PoisonError::into_inner).get_mut(index) {
+                        *place = Some(result);
+                    }
+                }
+            });
+        }
+    });
+    results.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn results_keep_the_order_and_stop_when_told() {
+        let items: Vec<usize> = (0..50).collect();
+        let doubled = in_parallel(&items, 7, &|| true, &|index, item| index + item);
+        assert_eq!(doubled, (0..50).map(|item| Some(item * 2)).collect::<Vec<_>>());
+        let done = AtomicUsize::new(0);
+        let some = in_parallel(&items, 1, &|| done.load(Ordering::SeqCst) < 3, &|_, _| done.fetch_add(1, Ordering::SeqCst));
+        assert_eq!(some.iter().flatten().count(), 3);
+        assert!(in_parallel(&[0; 0], 4, &|| true, &|_, item: &i32| *item).is_empty());
+    }
+}

@@ -1,0 +1,167 @@
+//! The default set of trials: from what the control showed. Pure.
+
+use super::control::Learned;
+use crate::model::{Act, Injection, Point, PointSpec, Stdin, TrialPlan, format_span};
+use crate::scenario::Kind;
+use std::time::Duration;
+
+/// One trial to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    /// Which moment this is, in a word or two.
+    pub label: String,
+    /// The plan.
+    pub plan: TrialPlan,
+    /// Whether its findings are told as information only.
+    pub informational: bool,
+}
+
+/// What the default set is made for.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// The injection of most trials.
+    pub send: Injection,
+    /// From the last injection to the KILL.
+    pub grace: Duration,
+    /// Whether the agent has a terminal.
+    pub pty: bool,
+    /// Whether the agent is PID 1.
+    pub pid1: bool,
+    /// Where a server is ready, if that was declared.
+    pub ready: Option<PointSpec>,
+}
+
+/// At most so many output lines get a trial of their own.
+const LINES: usize = 4;
+
+fn injection(text: &str) -> Injection {
+    text.parse().expect("written here, and every one is used by a test")
+}
+
+fn at(point: Point) -> Vec<PointSpec> {
+    vec![PointSpec { relative: false, point }]
+}
+
+/// The point of an output line: its text with numbers left open, and its ordinal
+/// among the lines that match that.
+fn line_point(lines: &[String], index: usize) -> Option<Point> {
+    let pattern = line_pattern(lines.get(index)?)?;
+    let regex = regex::Regex::new(&pattern).ok()?;
+    let nth = lines.iter().take(index + 1).filter(|line| regex.is_match(line)).count();
+    Some(Point::Output { pattern, nth: u32::try_from(nth).ok()? })
+}
+
+fn line_pattern(line: &str) -> Option<String> {
+    let line: String = line.chars().take(60).collect();
+    let plain = !line.trim().is_empty() && !line.chars().any(|letter| letter.is_control() || letter == '\u{fffd}');
+    plain.then(|| {
+        let mut pattern = String::from("^");
+        let mut digits = false;
+        for letter in line.chars() {
+            if letter.is_ascii_digit() {
+                if !digits {
+                    pattern.push_str("[0-9]+");
+                }
+                digits = true;
+            } else {
+                digits = false;
+                pattern.push_str(&regex::escape(letter.encode_utf8(&mut [0; 4])));
+            }
+        }
+        pattern
+    })
+}
+
+/// Up to `LINES` lines spread over the output, the first and the last among them.
+fn chosen_lines(lines: &[String]) -> Vec<Point> {
+    let mut points: Vec<Point> = Vec::new();
+    let count = lines.len();
+    let steps = LINES.min(count);
+    for step in 0..steps {
+        let index = if steps == 1 { 0 } else { step * (count - 1) / (steps - 1) };
+        if let Some(point) = line_point(lines, index).filter(|point| !points.contains(point)) {
+            points.push(point);
+        }
+    }
+    points
+}
+
+/// The default set: at the start, while it runs, at its output, at its end or at
+/// rest; by the wanted injection, Ctrl-C, Ctrl-C twice, the end of its input, the
+/// death of its parent; and by KILL for information.
+pub fn default_set(learned: &Learned, wanted: &Wanted) -> Vec<Planned> {
+    let mut set: Vec<Planned> = Vec::new();
+    let mut add = |label: &str, points: Vec<PointSpec>, send: &Injection, grace: Duration, informational: bool| {
+        let plan = TrialPlan { acts: vec![Act { at: points, send: send.clone() }], grace, stdin: learned.stdin.clone(), pty: wanted.pty, pid1: wanted.pid1 };
+        if !set.iter().any(|planned| planned.plan == plan) {
+            set.push(Planned { label: label.to_owned(), plan, informational });
+        }
+    };
+    let grace = wanted.grace;
+    let fraction = |percent: u32| Point::Time(round(learned.duration * percent / 100));
+    let rest = match (&wanted.ready, learned.kind) {
+        (Some(ready), _) => vec![ready.clone()],
+        (None, Kind::Job) => at(fraction(50)),
+        (None, _) => at(Point::Idle),
+    };
+    let lines = chosen_lines(&learned.lines);
+    // A line is a surer place than a time: the middle one, where there is one.
+    let middle = match lines.get(lines.len() / 2) {
+        Some(line) if learned.kind == Kind::Job => at(line.clone()),
+        _ => rest.clone(),
+    };
+
+    if learned.kind != Kind::Job {
+        add("at rest", rest, &wanted.send, grace, false);
+    }
+    for line in &lines {
+        add("at a line", at(line.clone()), &wanted.send, grace, false);
+    }
+    add("at the start", at(Point::Start), &wanted.send, grace, false);
+    for percent in [50, 25, 75] {
+        add("while it runs", at(fraction(percent)), &wanted.send, grace, false);
+    }
+    if learned.kind == Kind::Job {
+        add("near the end", at(fraction(95)), &wanted.send, grace, false);
+    }
+    let (once, twice) = if wanted.pty { ("INT@group", "INT@group,100ms,INT@group") } else { ("INT", "INT,100ms,INT") };
+    add("Ctrl-C", middle.clone(), &injection(once), grace, false);
+    add("Ctrl-C twice", middle.clone(), &injection(twice), grace, false);
+    // Without a signal a job may end when its work is done, so it gets the time for that.
+    let patient = if learned.kind == Kind::Job { grace + learned.duration * 2 } else { grace };
+    if learned.kind == Kind::Session {
+        add("its input ends", middle.clone(), &injection("stdin-eof"), grace, false);
+        add("its input ends at the start", at(Point::Start), &injection("stdin-eof"), grace, false);
+    }
+    if wanted.pty {
+        add("its terminal closes", middle.clone(), &injection("pty-hangup"), patient, false);
+    } else if !wanted.pid1 {
+        add("its parent dies", middle.clone(), &injection("parent-death"), patient, false);
+    }
+    add("killed, for information", middle, &injection("KILL"), grace, true);
+    set
+}
+
+/// To the millisecond: tokens and tables stay readable.
+fn round(span: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)).max(Duration::from_millis(1))
+}
+
+/// What was not tried, and why, for the report.
+pub(super) fn left_out(learned: &Learned) -> Vec<String> {
+    let mut notes = Vec::new();
+    if learned.kind != Kind::Session {
+        let why = match &learned.stdin {
+            Stdin::Closed => "it does not wait for input",
+            _ => "it does not end with its input",
+        };
+        notes.push(format!("not tried: the end of its input ({why})"));
+    }
+    if learned.kind == Kind::Server && !learned.listens {
+        notes.push(format!("the agent did not end by itself and was at rest; taken for a server (control ended after {})", format_span(round(learned.duration))));
+    }
+    notes
+}
+
+#[cfg(test)]
+mod tests;
