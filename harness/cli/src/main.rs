@@ -1,3 +1,98 @@
-//! The command line of Quietus.
+//! The command line of Quietus: parse, call, print.
 
-fn main() {}
+mod args;
+mod checking;
+mod doctor;
+mod exit;
+mod output;
+mod progress;
+mod quote;
+mod replaying;
+mod scenarios;
+
+use args::{Arguments, Command, ExplainArguments, SchemaFormat};
+use clap::{CommandFactory, Parser};
+use exit::{Exit, Failure};
+use quietus::driver::Interrupt;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = std::panic::catch_unwind(|| dispatch(arguments));
+    let exit = match outcome {
+        Ok(Ok(exit)) => exit,
+        Ok(Err(failure)) => {
+            output::complain(&failure.to_string());
+            failure.exit
+        }
+        Err(_) => {
+            output::complain("[quietus internal bug] please report it with the command line and the message above");
+            Exit::Bug
+        }
+    };
+    ExitCode::from(exit.code())
+}
+
+fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
+    match arguments.command {
+        Command::Check(arguments) => checking::run(arguments, &listen()?),
+        Command::Run(arguments) => scenarios::run(&arguments, &listen()?),
+        Command::Replay(arguments) => replaying::run(arguments, &listen()?),
+        Command::Explain(arguments) => explain(&arguments),
+        Command::Doctor => Ok(doctor::run()),
+        Command::Schema { format } => {
+            output::print(&match format {
+                SchemaFormat::Report => quietus_reports::report_schema(),
+                SchemaFormat::Scenario => quietus::scenario::schema(),
+            });
+            Ok(Exit::Gate(0))
+        }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "quietus", &mut script);
+            output::print(&String::from_utf8_lossy(&script));
+            Ok(Exit::Gate(0))
+        }
+    }
+}
+
+/// Ctrl-C, TERM and HUP stop the run: what was done is reported. A second one
+/// ends Quietus at once; the kernel then ends every cell.
+fn listen() -> Result<Interrupt, Failure> {
+    let failed = |error: std::io::Error| Failure::usage(format!("cannot listen for signals: {error}"));
+    let interrupt = Interrupt::new().map_err(failed)?;
+    let mut signals = signal_hook::iterator::Signals::new([
+        signal_hook::consts::SIGINT,
+        signal_hook::consts::SIGTERM,
+        signal_hook::consts::SIGHUP,
+    ])
+    .map_err(failed)?;
+    let heard = interrupt.clone();
+    std::thread::spawn(move || {
+        for _ in signals.forever() {
+            if heard.is_raised() {
+                std::process::exit(Exit::Interrupted.code().into());
+            }
+            output::complain("interrupted: ending the trials in progress; once more to stop at once");
+            heard.raise();
+        }
+    });
+    Ok(interrupt)
+}
+
+fn explain(arguments: &ExplainArguments) -> Result<Exit, Failure> {
+    if arguments.list {
+        let width = quietus_reports::Code::ALL.iter().map(|code| code.as_str().len()).max().unwrap_or(0);
+        let lines: Vec<String> = quietus_reports::Code::ALL
+            .iter()
+            .map(|code| format!("{:width$}  {:7}  {}", code.as_str(), code.severity().to_string(), code.summary()))
+            .collect();
+        output::print(&lines.join("\n"));
+        return Ok(Exit::Gate(0));
+    }
+    let text = arguments.code.as_deref().unwrap_or_default();
+    let code: quietus_reports::Code =
+        text.parse().map_err(|error: quietus_reports::UnknownCode| Failure::usage(error.to_string()))?;
+    output::print(&quietus_reports::explain(code));
+    Ok(Exit::Gate(0))
+}

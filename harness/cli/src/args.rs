@@ -1,0 +1,281 @@
+//! The command line, as clap reads it.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use quietus::model::{Injection, PointSpec, Profile, parse_span};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Terminate any program in a sealed cell, at the moments that matter, and name
+/// what it leaves behind.
+#[derive(Debug, Parser)]
+#[command(name = "quietus", version, about, max_term_width = 100, after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 clean, 1 findings, 2 wrong usage or scenario, 3 inconclusive,\n4 this machine cannot do it, 70 bug in Quietus, 130 interrupted.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Terminate a program at many moments and name what it leaves behind
+    #[command(after_help = CHECK_HELP)]
+    Check(CheckArguments),
+    /// Run scenario files
+    Run(RunArguments),
+    /// Run one trial again, by its token or from a JSON report, and show its timeline
+    #[command(after_help = REPLAY_HELP)]
+    Replay(ReplayArguments),
+    /// Say what a finding means, why it matters, and how to mend it
+    Explain(ExplainArguments),
+    /// Say what this machine can do, and how to get the rest
+    Doctor,
+    /// Print the JSON Schema of a format
+    Schema {
+        /// Which format
+        #[arg(value_enum)]
+        format: SchemaFormat,
+    },
+    /// Print completions for a shell
+    Completions {
+        /// Which shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+}
+
+const CHECK_HELP: &str = "\
+Points: start, time:250ms, output:/regex/#2, file:out/part-*, file:big>=1MB,
+port:8080, process:sleep#2, when:COMMAND, idle. A + before a point counts from
+the one before it: --at output:/ready/ --at +time:100ms.
+
+Injections: signals (TERM, INT@group, KILL@all, RTMIN+3), waits (200ms),
+stdin-eof, pty-hangup, parent-death, in a sequence: TERM,200ms,INT,5s,KILL.
+
+Examples:
+  quietus check -- python3 agent.py
+  quietus check --at 'output:/ready/' --send TERM --grace 5s -- ./server
+  quietus check --profile kubernetes -- node server.js";
+
+const REPLAY_HELP: &str = "\
+Examples:
+  quietus replay q1/at=start/send=TERM/grace=5s -- python3 agent.py
+  quietus replay TOKEN --scenario agent.toml
+  quietus replay report.json";
+
+/// How the agent is run.
+#[derive(Debug, Args)]
+pub(crate) struct AgentArguments {
+    /// What the agent is: a job ends by itself, a server does not, a session
+    /// ends with its input [default: found out]
+    #[arg(long, value_enum)]
+    pub(crate) kind: Option<KindArgument>,
+    /// Its standard input [default: closed, or open for a session]
+    #[arg(long, value_enum)]
+    pub(crate) stdin: Option<StdinArgument>,
+    /// Give it a terminal
+    #[arg(long)]
+    pub(crate) pty: bool,
+    /// Run it as PID 1, as the entry point of a container
+    #[arg(long)]
+    pub(crate) pid1: bool,
+    /// Its directory, writable and thrown away [default: the current one]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) workspace: Option<PathBuf>,
+    /// Its network: the host's, or one of its own with loopback only
+    #[arg(long, value_enum, default_value = "host")]
+    pub(crate) network: NetworkArgument,
+    /// What must be in force; auto takes the best that can be had
+    #[arg(long, value_enum, default_value = "auto")]
+    pub(crate) guarantee: GuaranteeArgument,
+    /// How many processes and threads it may have
+    #[arg(long, value_name = "N", default_value_t = 2048, value_parser = clap::value_parser!(u32).range(64..=1_000_000))]
+    pub(crate) max_processes: u32,
+    /// How long what is on its way out is waited for
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = span)]
+    pub(crate) settle: Duration,
+    /// How long an undisturbed agent at rest is waited for before it counts as
+    /// one that does not end
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = span)]
+    pub(crate) control_timeout: Duration,
+}
+
+/// How trials are run.
+#[derive(Debug, Args)]
+pub(crate) struct RunnerArguments {
+    /// How many trials run side by side [default: the number of cores]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
+    pub(crate) jobs: Option<u16>,
+    /// How often each distinct finding is run again [default: 3]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub(crate) confirm: Option<u32>,
+}
+
+/// What is written, and how.
+#[derive(Debug, Args)]
+pub(crate) struct OutputArguments {
+    /// The form of the report; may be given several times, each with its --output
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub(crate) format: Vec<FormatArgument>,
+    /// Where the report of the --format before it goes [default: standard output]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) output: Vec<PathBuf>,
+    /// When to use colours
+    #[arg(long, value_enum, default_value = "auto", value_name = "WHEN")]
+    pub(crate) color: ColorArgument,
+    /// Show every trial and all evidence
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+    /// Say nothing but the report
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// How progress is shown
+    #[arg(long, value_enum, default_value = "auto", value_name = "HOW")]
+    pub(crate) progress: ProgressArgument,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// Terminate here instead of at the default set of moments; several are
+    /// reached one after the other
+    #[arg(long, value_name = "POINT")]
+    pub(crate) at: Vec<PointSpec>,
+    /// What to do there [default: TERM]
+    #[arg(long, value_name = "INJECTION", conflicts_with = "profile")]
+    pub(crate) send: Option<Injection>,
+    /// Terminate as a platform does
+    #[arg(long, value_name = "PROFILE", value_parser = profile)]
+    pub(crate) profile: Option<Profile>,
+    /// From the last injection to the KILL [default: 5s, or the profile's]
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    pub(crate) grace: Option<Duration>,
+    /// How often each trial is run
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) repeat: u32,
+    /// Start no trial after this time
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    pub(crate) budget: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) agent: AgentArguments,
+    #[command(flatten)]
+    pub(crate) runner: RunnerArguments,
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
+    /// The program and its arguments
+    #[arg(required = true, last = true, value_name = "CMD")]
+    pub(crate) program: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    /// Scenario files, and directories that hold some
+    #[arg(value_name = "PATH", default_value = ".")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Run only scenarios whose name or path holds this text
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) filter: Option<String>,
+    #[command(flatten)]
+    pub(crate) runner: RunnerArguments,
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArguments {
+    /// A token, or a JSON report
+    #[arg(value_name = "TOKEN|FILE")]
+    pub(crate) what: String,
+    /// The scenario file that the token belongs to
+    #[arg(long, value_name = "FILE", conflicts_with = "program")]
+    pub(crate) scenario: Option<PathBuf>,
+    /// Of a report: the finding to replay, by its fingerprint or code [default: the first]
+    #[arg(long, value_name = "FINDING")]
+    pub(crate) finding: Option<String>,
+    #[command(flatten)]
+    pub(crate) agent: AgentArguments,
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
+    /// The program and its arguments
+    #[arg(last = true, value_name = "CMD")]
+    pub(crate) program: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArguments {
+    /// The code of a finding, such as orphan-process
+    #[arg(required_unless_present = "list")]
+    pub(crate) code: Option<String>,
+    /// List every code with one line
+    #[arg(long)]
+    pub(crate) list: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KindArgument {
+    Job,
+    Server,
+    Session,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StdinArgument {
+    Closed,
+    Open,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum NetworkArgument {
+    Host,
+    Private,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GuaranteeArgument {
+    Auto,
+    Full,
+    Portable,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FormatArgument {
+    /// For a person
+    Human,
+    /// For machines, format 1
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorArgument {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProgressArgument {
+    /// A bar on a terminal, lines elsewhere
+    Auto,
+    /// A bar
+    Bar,
+    /// A line for each trial
+    Plain,
+    /// Nothing
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaFormat {
+    /// The JSON report
+    Report,
+    /// Scenario files
+    Scenario,
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    parse_span(text).map_err(|error| error.to_string())
+}
+
+fn profile(text: &str) -> Result<Profile, String> {
+    text.parse().map_err(|error: quietus::model::ProfileError| error.to_string())
+}

@@ -1,0 +1,245 @@
+//! `quietus check`: from flags to a check, and from its run to a report.
+
+use crate::args::{
+    AgentArguments, CheckArguments, GuaranteeArgument, KindArgument, NetworkArgument, RunnerArguments, StdinArgument,
+};
+use crate::exit::{Exit, Failure};
+use crate::output;
+use crate::progress::Shown;
+use crate::quote::quote_all;
+use quietus::audit::Rules;
+use quietus::cell::CellOptions;
+use quietus::driver::{Driver, DriverError, FullDriver, Interrupt};
+use quietus::explore::{Check, Planned, check};
+use quietus::model::{Act, Point, PointSpec, Stdin, Step, TrialPlan, format_span};
+use quietus::scenario::Kind;
+use quietus_reports::{Format, Gate, Guarantee, Host, Report, Run, Totals};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The grace where nothing else is said: long enough for a cleanup, short
+/// enough to wait for.
+pub(crate) const GRACE: Duration = Duration::from_secs(5);
+
+pub(crate) fn run(arguments: CheckArguments, interrupt: &Interrupt) -> Result<Exit, Failure> {
+    output::plan(&arguments.output)?;
+    let (mut wanted, guarantee) = base(&arguments.agent, &arguments.runner, arguments.program.clone())?;
+    let profile = arguments.profile;
+    wanted.send = arguments.send.clone().or_else(|| profile.map(|profile| profile.injection())).unwrap_or(wanted.send);
+    wanted.grace = arguments.grace.or_else(|| profile.map(|profile| profile.grace)).unwrap_or(GRACE);
+    wanted.pid1 |= profile.is_some_and(|profile| profile.pid1);
+    wanted.pty |= profile.is_some_and(|profile| profile.pty);
+    wanted.repeat = arguments.repeat;
+    wanted.budget = arguments.budget;
+    if arguments.at.first().is_some_and(|spec| spec.relative) {
+        return Err(Failure::usage(format!(
+            "the first --at cannot be relative: `{}` counts from nothing",
+            arguments.at[0]
+        )));
+    }
+    if arguments.at.iter().skip(1).any(|spec| spec.point == Point::Start) {
+        return Err(Failure::usage("`start` can only be the first --at"));
+    }
+    if wanted.pid1 && wanted.send.has(Step::ParentDeath) {
+        return Err(Failure::usage(
+            "parent-death cannot be tried on PID 1: the end of its parent is the end of its namespace",
+        ));
+    }
+    if !arguments.at.is_empty() || arguments.send.is_some() {
+        wanted.trials = vec![exactly(&wanted, arguments.at)];
+    }
+    let shown = Shown::choose(&arguments.output);
+    let driver = driver(&wanted, guarantee, arguments.agent.max_processes, &shown)?;
+    let started = jiff::Zoned::now();
+    let run = check(&*driver, &wanted, interrupt, &shown);
+    shown.finish();
+    let report = report(vec![run?], driver.guarantee(), &started);
+    output::write(&report, &arguments.output)?;
+    Ok(finish(&report, interrupt))
+}
+
+/// The trial that --at and --send ask for. Without --at it is where the default
+/// set would be surest: right at the start.
+fn exactly(wanted: &Check, at: Vec<PointSpec>) -> Planned {
+    let at = if at.is_empty() { vec![PointSpec { relative: false, point: Point::Start }] } else { at };
+    let plan = TrialPlan {
+        acts: vec![Act { at, send: wanted.send.clone() }],
+        grace: wanted.grace,
+        stdin: Stdin::Closed,
+        pty: wanted.pty,
+        pid1: wanted.pid1,
+    };
+    Planned { label: "as asked".to_owned(), plan, informational: false }
+}
+
+/// How the command ends after a report was written.
+pub(crate) fn finish(report: &Report, interrupt: &Interrupt) -> Exit {
+    if interrupt.is_raised() { Exit::Interrupted } else { Exit::Gate(Gate::default().exit_code(report)) }
+}
+
+pub(crate) fn jobs(arguments: &RunnerArguments) -> usize {
+    arguments.jobs.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
+}
+
+/// What every command that runs one agent has in common.
+pub(crate) fn base(
+    agent: &AgentArguments,
+    runner: &RunnerArguments,
+    program: Vec<OsString>,
+) -> Result<(Check, GuaranteeArgument), Failure> {
+    let directory = directory(agent.workspace.as_ref())?;
+    let private_network = agent.network == NetworkArgument::Private;
+    let check = Check {
+        name: program.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" "),
+        environment: std::env::vars_os().collect(),
+        replay: ("quietus replay ".to_owned(), replay_tail(agent, &program)),
+        command: program,
+        directory,
+        prepare: Vec::new(),
+        stdin: agent.stdin.map(|stdin| match stdin {
+            StdinArgument::Closed => Stdin::Closed,
+            StdinArgument::Open => Stdin::Open,
+        }),
+        kind: agent.kind.map(|kind| match kind {
+            KindArgument::Job => Kind::Job,
+            KindArgument::Server => Kind::Server,
+            KindArgument::Session => Kind::Session,
+        }),
+        pty: agent.pty,
+        pid1: agent.pid1,
+        ready: None,
+        send: quietus::model::Injection::signal(quietus::model::Signal::TERM),
+        grace: GRACE,
+        settle: agent.settle,
+        horizon: agent.control_timeout,
+        trials: Vec::new(),
+        repeat: 1,
+        confirm: runner.confirm.unwrap_or(3),
+        jobs: jobs(runner),
+        budget: None,
+        rules: Rules { kind: Kind::Job, survivors: Vec::new(), exit: None, within: None, log: Vec::new() },
+        allows: Vec::new(),
+        today: today(),
+        private_network,
+    };
+    Ok((check, agent.guarantee))
+}
+
+/// The flags a replay needs to see the same agent, and the agent.
+fn replay_tail(agent: &AgentArguments, program: &[OsString]) -> String {
+    let mut words: Vec<OsString> = Vec::new();
+    let mut flag = |name: &str, value: String| words.extend([OsString::from(name), OsString::from(value)]);
+    if let Some(kind) = agent.kind {
+        flag("--kind", format!("{kind:?}").to_lowercase());
+    }
+    if let Some(stdin) = agent.stdin {
+        flag("--stdin", format!("{stdin:?}").to_lowercase());
+    }
+    if agent.network == NetworkArgument::Private {
+        flag("--network", "private".to_owned());
+    }
+    if agent.guarantee != GuaranteeArgument::Auto {
+        flag("--guarantee", format!("{:?}", agent.guarantee).to_lowercase());
+    }
+    if let Some(workspace) = &agent.workspace {
+        words.extend([OsString::from("--workspace"), workspace.clone().into_os_string()]);
+    }
+    words.push("--".into());
+    words.extend_from_slice(program);
+    format!(" {}", quote_all(words.iter().map(OsString::as_os_str)))
+}
+
+pub(crate) fn today() -> String {
+    jiff::Zoned::now().date().to_string()
+}
+
+fn directory(workspace: Option<&PathBuf>) -> Result<PathBuf, Failure> {
+    let shown = workspace.cloned().unwrap_or_else(|| PathBuf::from("."));
+    let directory =
+        shown.canonicalize().map_err(|error| Failure::usage(format!("cannot enter {}: {error}", shown.display())))?;
+    if directory.is_dir() {
+        Ok(directory)
+    } else {
+        Err(Failure::usage(format!("the workspace {} is not a directory", shown.display())))
+    }
+}
+
+/// The driver that gives what was wished for, or the best that can be had.
+pub(crate) fn driver(
+    wanted: &Check,
+    wish: GuaranteeArgument,
+    max_processes: u32,
+    shown: &Shown,
+) -> Result<Box<dyn Driver>, Failure> {
+    let likely =
+        ["HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"];
+    let value = |name: &&str| {
+        wanted
+            .environment
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| PathBuf::from(value))
+            .filter(|path| path.is_absolute())
+    };
+    let options = CellOptions {
+        directory: wanted.directory.clone(),
+        likely: likely.iter().filter_map(value).collect(),
+        private_network: wanted.private_network,
+        max_processes,
+    };
+    if wish == GuaranteeArgument::Portable {
+        return portable(&options);
+    }
+    match FullDriver::new(options.clone()) {
+        Ok(driver) => Ok(Box::new(driver)),
+        Err(DriverError::Unsupported(why)) if wish == GuaranteeArgument::Auto => {
+            if !matches!(shown, Shown::Nothing) {
+                output::complain(&format!(
+                    "no sealed cell here ({why}); using the portable driver, which sees less: see `quietus doctor`"
+                ));
+            }
+            portable(&options)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(any())]
+fn portable(options: &CellOptions) -> Result<Box<dyn Driver>, Failure> {
+    Ok(Box::new(quietus::driver::PortableDriver::new(options.clone())?))
+}
+
+fn portable(_options: &CellOptions) -> Result<Box<dyn Driver>, Failure> {
+    Err(DriverError::Unsupported("the portable driver is not there".to_owned()).into())
+}
+
+fn host() -> Host {
+    let names = rustix::system::uname();
+    Host {
+        os: names.sysname().to_string_lossy().into_owned(),
+        kernel: names.release().to_string_lossy().into_owned(),
+        arch: names.machine().to_string_lossy().into_owned(),
+        cpus: std::thread::available_parallelism().map_or(1, |cpus| u32::try_from(cpus.get()).unwrap_or(u32::MAX)),
+    }
+}
+
+/// The report of some runs.
+pub(crate) fn report(runs: Vec<Run>, guarantee: Guarantee, started: &jiff::Zoned) -> Report {
+    let (totals, verdict) = (Totals::of(&runs), Gate::default().judge(&runs));
+    Report {
+        format: Format::CURRENT,
+        quietus: env!("CARGO_PKG_VERSION").to_owned(),
+        started: started.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
+        host: host(),
+        guarantee,
+        runs,
+        totals,
+        verdict,
+    }
+}
+
+/// A span for a person.
+pub(crate) fn shown_span(span: Duration) -> String {
+    format_span(Duration::from_micros(u64::try_from(span.as_micros()).unwrap_or(u64::MAX)))
+}

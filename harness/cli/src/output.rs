@@ -1,0 +1,101 @@
+//! Prints and writes. A reader that has gone away is no error.
+
+use crate::args::{ColorArgument, FormatArgument, OutputArguments};
+use crate::exit::Failure;
+use quietus_reports::{HumanOptions, Report, render_human, to_json};
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+
+/// Prints to standard output.
+pub(crate) fn print(text: &str) {
+    let mut out = anstream::stdout().lock();
+    let newline = if text.ends_with('\n') { "" } else { "\n" };
+    // The only way this fails is that nobody reads any more.
+    let _ = write!(out, "{text}{newline}");
+    let _ = out.flush();
+}
+
+/// Prints to standard error.
+pub(crate) fn complain(text: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{text}");
+}
+
+/// Checks before anything runs that every report has a place to go.
+pub(crate) fn plan(arguments: &OutputArguments) -> Result<Vec<(FormatArgument, Option<PathBuf>)>, Failure> {
+    let (formats, paths) = (&arguments.format, &arguments.output);
+    let guess = |path: &PathBuf| {
+        if path.extension().is_some_and(|end| end == "json") { FormatArgument::Json } else { FormatArgument::Human }
+    };
+    let plan: Vec<(FormatArgument, Option<PathBuf>)> = if formats.is_empty() && paths.is_empty() {
+        vec![(FormatArgument::Human, None)]
+    } else {
+        (0..formats.len().max(paths.len()))
+            .map(|index| {
+                let path = paths.get(index).cloned();
+                let format =
+                    formats.get(index).copied().or_else(|| path.as_ref().map(guess)).unwrap_or(FormatArgument::Human);
+                (format, path)
+            })
+            .collect()
+    };
+    if plan.iter().filter(|(_, path)| path.is_none()).count() > 1 {
+        return Err(Failure::usage("two reports cannot both go to standard output")
+            .with_help("give each --format its own --output, such as --format json --output report.json"));
+    }
+    for path in plan.iter().filter_map(|(_, path)| path.as_ref()) {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        if parent.is_some_and(|parent| !parent.is_dir()) {
+            return Err(Failure::usage(format!("cannot write {}: its directory does not exist", path.display())));
+        }
+        if path.is_dir() {
+            return Err(Failure::usage(format!("cannot write {}: it is a directory", path.display())));
+        }
+    }
+    Ok(plan)
+}
+
+fn wants_color(choice: ColorArgument) -> bool {
+    match choice {
+        ColorArgument::Always => true,
+        ColorArgument::Never => false,
+        ColorArgument::Auto => {
+            std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        }
+    }
+}
+
+fn width() -> usize {
+    terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0)).clamp(60, 120)
+}
+
+/// Writes every report that was asked for. The report is complete before any
+/// part of a file is replaced.
+pub(crate) fn write(report: &Report, arguments: &OutputArguments) -> Result<(), Failure> {
+    for (format, path) in plan(arguments)? {
+        let color = path.is_none() && wants_color(arguments.color);
+        let text = match format {
+            FormatArgument::Human => {
+                render_human(report, HumanOptions { color, width: width(), verbose: arguments.verbose })
+            }
+            FormatArgument::Json => to_json(report),
+        };
+        match path {
+            None if color => {
+                let mut out = std::io::stdout().lock();
+                let _ = writeln!(out, "{}", text.trim_end());
+                let _ = out.flush();
+            }
+            None => print(&text),
+            Some(path) => {
+                let partial = path.with_extension("quietus-part");
+                std::fs::write(&partial, format!("{}\n", text.trim_end()))
+                    .and_then(|()| std::fs::rename(&partial, &path))
+                    .map_err(|error| {
+                        let _ = std::fs::remove_file(&partial);
+                        Failure::usage(format!("cannot write {}: {error}", path.display()))
+                    })?;
+            }
+        }
+    }
+    Ok(())
+}

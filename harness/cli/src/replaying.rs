@@ -1,0 +1,141 @@
+//! `quietus replay`: one trial again, with its whole timeline.
+
+use crate::args::{AgentArguments, FormatArgument, ReplayArguments, RunnerArguments};
+use crate::checking::{self, shown_span};
+use crate::exit::{Exit, Failure};
+use crate::progress::Shown;
+use crate::{output, scenarios};
+use quietus::driver::{Action, Driver, Event, Interrupt, Occasion};
+use quietus::explore::{Check, replay};
+use quietus::model::{Token, TrialPlan};
+use quietus::trial::{TrialRecord, What};
+use quietus_reports::escape::escape_terminal;
+use quietus_reports::{Report, Severity, from_json};
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::path::Path;
+
+pub(crate) fn run(arguments: ReplayArguments, interrupt: &Interrupt) -> Result<Exit, Failure> {
+    output::plan(&arguments.output)?;
+    let shown = Shown::choose(&arguments.output);
+    let (wanted, plan, driver) = what(&arguments, &shown)?;
+    let started = jiff::Zoned::now();
+    let replayed = replay(&*driver, &wanted, &plan, interrupt, &shown);
+    shown.finish();
+    let replayed = replayed?;
+    let human = output::plan(&arguments.output)?
+        .iter()
+        .any(|(format, path)| *format == FormatArgument::Human && path.is_none());
+    if human {
+        output::print(&timeline(&replayed.record));
+    }
+    let report = checking::report(vec![replayed.run], driver.guarantee(), &started);
+    output::write(&report, &arguments.output)?;
+    Ok(checking::finish(&report, interrupt))
+}
+
+type Replayable = (Check, TrialPlan, Box<dyn Driver>);
+
+/// What is to be replayed, and against which agent.
+fn what(arguments: &ReplayArguments, shown: &Shown) -> Result<Replayable, Failure> {
+    let path = Path::new(&arguments.what);
+    let (token, recorded) = if arguments.what.starts_with("q1/") || !path.exists() {
+        (arguments.what.clone(), None)
+    } else {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))?;
+        let report =
+            from_json(&text).map_err(|error| Failure::usage(format!("{} is not a report: {error}", path.display())))?;
+        let (token, agent) = choose(&report, arguments.finding.as_deref())?;
+        (token, Some(agent))
+    };
+    let Token(plan) = token.parse().map_err(|error: quietus::model::TokenError| {
+        Failure::usage(error.to_string())
+            .with_help("give a token from a report, or the path of a JSON report that exists")
+    })?;
+    if let Some(path) = &arguments.scenario {
+        let loaded = scenarios::load(path)?;
+        let wanted = scenarios::to_check(&loaded)?;
+        let driver = scenarios::driver_of(&loaded, &wanted, shown)?;
+        return Ok((with(wanted, &plan), plan, driver));
+    }
+    let program = if arguments.program.is_empty() { recorded.unwrap_or_default() } else { arguments.program.clone() };
+    if program.is_empty() {
+        return Err(Failure::usage("a token says what is done, not to which program")
+            .with_help("add `-- CMD …`, or --scenario FILE"));
+    }
+    let (wanted, guarantee) = from_flags(&arguments.agent, program)?;
+    let wanted = with(wanted, &plan);
+    let driver = checking::driver(&wanted, guarantee, arguments.agent.max_processes, shown)?;
+    Ok((wanted, plan, driver))
+}
+
+fn from_flags(
+    agent: &AgentArguments,
+    program: Vec<OsString>,
+) -> Result<(Check, crate::args::GuaranteeArgument), Failure> {
+    checking::base(agent, &RunnerArguments { jobs: Some(1), confirm: Some(0) }, program)
+}
+
+/// The plan knows its terminal, its PID 1 and its grace.
+fn with(mut wanted: Check, plan: &TrialPlan) -> Check {
+    (wanted.pty, wanted.pid1, wanted.grace) = (plan.pty, plan.pid1, plan.grace);
+    wanted
+}
+
+fn choose(report: &Report, finding: Option<&str>) -> Result<(String, Vec<OsString>), Failure> {
+    let mut all = report
+        .runs
+        .iter()
+        .flat_map(|run| run.findings.iter().map(move |one| (run, one)))
+        .filter(|(_, one)| !one.token.is_empty());
+    let chosen = match finding {
+        Some(wanted) => all.find(|(_, one)| one.fingerprint == wanted || one.code.as_str() == wanted),
+        None => all.max_by_key(|(_, one)| (one.severity == Severity::Error, one.severity == Severity::Warn)),
+    };
+    let (run, one) = chosen.ok_or_else(|| {
+        Failure::usage(match finding {
+            Some(wanted) => format!("the report has no finding `{wanted}` that can be replayed"),
+            None => "the report has no finding that can be replayed".to_owned(),
+        })
+    })?;
+    Ok((one.token.clone(), run.agent.iter().map(OsString::from).collect()))
+}
+
+/// The trial, line by line.
+fn timeline(record: &TrialRecord) -> String {
+    let mut text = String::from("timeline (since the start of the agent)\n");
+    let mut lines: Vec<(std::time::Duration, String)> =
+        record.timeline.iter().filter_map(|moment| Some((moment.at, line(&moment.what)?))).collect();
+    lines.extend(record.evidence.output.lines.iter().map(|(at, said)| (*at, format!("the agent wrote: {said}"))));
+    lines.extend(
+        record.evidence.reaped.iter().map(|reaped| (reaped.at, format!("pid {} ended: {}", reaped.pid, reaped.ended))),
+    );
+    lines.sort_by_key(|(at, _)| *at);
+    for (at, line) in lines {
+        let _ = writeln!(text, "  {:>10}  {}", shown_span(at), escape_terminal(&line));
+    }
+    text
+}
+
+fn line(what: &What) -> Option<String> {
+    Some(match what {
+        What::Happened(Event::Started) => "the agent runs".to_owned(),
+        What::Happened(Event::Reached(usize::MAX)) => return None,
+        What::Happened(Event::Reached(_)) => "the point is reached".to_owned(),
+        What::Happened(Event::LeaderEnded(ended)) => format!("the agent ended: {ended}"),
+        What::Happened(Event::Quiet) => "no process of the agent is left".to_owned(),
+        What::Happened(Event::Looked(look)) => {
+            format!("{} processes are alive{}", look.alive, if look.busy { ", some busy" } else { "" })
+        }
+        What::Happened(Event::Timer(timer)) => format!("time is up: {}", format!("{timer:?}").to_lowercase()),
+        What::Happened(Event::Lost(why)) => format!("lost: {why}"),
+        What::Happened(Event::Interrupted) => "interrupted".to_owned(),
+        What::Did(Action::Inject(step)) => format!("injected {step}"),
+        What::Did(Action::KillLeader) => "SIGKILL: the grace is over".to_owned(),
+        What::Did(Action::Arm { spec, .. }) => format!("waiting for {spec}"),
+        What::Did(Action::Census(Occasion::Injection)) => "census before the injection".to_owned(),
+        What::Did(Action::Census(occasion)) => format!("census: {}", format!("{occasion:?}").to_lowercase()),
+        What::Did(Action::Start | Action::SetTimer(..) | Action::AwaitQuiet) => return None,
+    })
+}
