@@ -50,14 +50,17 @@ fn header(page: &mut Page, run: &Run, guarantee: &Guarantee, with_verdict: bool)
         name = format!("{name}: {}", run.verdict);
     }
     page.paragraph(0, 0, &name, style::TITLE);
-    page.paragraph(2, 4, &command(&run.agent), style::PLAIN);
+    let command = command(&run.agent);
+    if !name.starts_with(&command) {
+        page.paragraph(2, 4, &command, style::PLAIN);
+    }
     let kind = match run.kind {
         AgentKind::Job => "job",
         AgentKind::Server => "server",
         AgentKind::Session => "session",
     };
     let strategy = escape_terminal(&run.strategy);
-    let line = format!("{kind} · {strategy} · {}", in_force(guarantee));
+    let line = format!("{kind} · {strategy} · {}", in_force(guarantee, page.options().verbose));
     page.paragraph(2, 4, &line, style::DIM);
     page.blank();
     if let Some(control) = &run.control {
@@ -100,9 +103,9 @@ fn level(guarantee: &Guarantee) -> &'static str {
     }
 }
 
-fn in_force(guarantee: &Guarantee) -> String {
+fn in_force(guarantee: &Guarantee, verbose: bool) -> String {
     let level = level(guarantee);
-    if guarantee.mechanisms.is_empty() {
+    if guarantee.mechanisms.is_empty() || !verbose {
         return level.to_owned();
     }
     format!("{level} ({})", escape_terminal(&guarantee.mechanisms.join(", ")))

@@ -114,13 +114,23 @@ fn facts(case: Case<'_>, process: &ProcessRecord) -> Vec<String> {
     facts
 }
 
+/// Whether a survivor has ended by itself meanwhile.
+fn ended_later(case: Case<'_>, process: &ProcessRecord) -> bool {
+    match case.evidence.censuses.get(&Occasion::Lingered) {
+        Some(census) => census.find(process.id).is_none_or(ProcessRecord::is_zombie),
+        None => case.evidence.reaped.iter().any(|reaped| reaped.pid == process.id.pid),
+    }
+}
+
+fn milder_if(gone: bool, found: Found) -> Found {
+    if gone { found.at(Severity::Warn) } else { found }
+}
+
 pub(super) fn orphans(case: Case<'_>) -> Vec<Found> {
-    let lingered = case.evidence.censuses.get(&Occasion::Lingered);
     left(case)
         .map(|process| {
             let command = process.command();
-            let gone = lingered.is_some_and(|census| census.find(process.id).is_none_or(ProcessRecord::is_zombie))
-                || (lingered.is_none() && case.evidence.reaped.iter().any(|reaped| reaped.pid == process.id.pid));
+            let gone = ended_later(case, process);
             let title = if gone {
                 format!("`{command}` outlived the agent and ended by itself later")
             } else {
@@ -130,7 +140,7 @@ pub(super) fn orphans(case: Case<'_>) -> Vec<Found> {
                 .with_origin(parent_of(case.evidence, process).or_else(|| leader(case.evidence)))
                 .with_cause(why_alive(case, process))
                 .with_evidence(facts(case, process));
-            if gone { found.at(Severity::Warn) } else { found }
+            milder_if(gone, found)
         })
         .collect()
 }
@@ -145,20 +155,15 @@ pub(super) fn ports(case: Case<'_>) -> Vec<Found> {
         .filter_map(|listener| {
             let holder = left.iter().find(|process| listener.holders.contains(&process.id))?;
             let place = format!("{} port {}", listener.protocol.trim_end_matches('6').to_uppercase(), listener.port);
-            Some(
-                Found::new(
-                    Code::PortHeld,
-                    place.clone(),
-                    format!("{place} is still held after the agent ended"),
-                    &[&holder.name],
-                )
-                .with_origin(parent_of(case.evidence, holder).or_else(|| leader(case.evidence)))
-                .with_evidence([format!(
-                    "held by `{}`, pid {} in the cell",
-                    holder.command(),
-                    holder.id.pid
-                )]),
+            let found = Found::new(
+                Code::PortHeld,
+                place.clone(),
+                format!("{place} is still held after the agent ended"),
+                &[&holder.name],
             )
+            .with_origin(parent_of(case.evidence, holder).or_else(|| leader(case.evidence)))
+            .with_evidence([format!("held by `{}`, pid {} in the cell", holder.command(), holder.id.pid)]);
+            Some(milder_if(ended_later(case, holder), found))
         })
         .collect()
 }
@@ -179,16 +184,15 @@ pub(super) fn inherited_pipes(case: Case<'_>) -> Vec<Found> {
                 _ => "standard output and standard error".to_owned(),
             };
             let command = process.command();
-            Some(
-                Found::new(
-                    Code::FdInherited,
-                    command.clone(),
-                    format!("`{command}` holds the agent's {which}: who reads it to its end waits for ever"),
-                    &[],
-                )
-                .with_origin(parent_of(case.evidence, process).or_else(|| leader(case.evidence)))
-                .with_evidence([format!("pid {} in the cell", process.id.pid)]),
+            let found = Found::new(
+                Code::FdInherited,
+                command.clone(),
+                format!("`{command}` holds the agent's {which}: who reads it to its end waits for ever"),
+                &[],
             )
+            .with_origin(parent_of(case.evidence, process).or_else(|| leader(case.evidence)))
+            .with_evidence([format!("pid {} in the cell", process.id.pid)]);
+            Some(milder_if(ended_later(case, process), found))
         })
         .collect()
 }

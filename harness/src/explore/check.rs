@@ -118,7 +118,14 @@ impl Runner<'_> {
     }
 
     fn limits(&self, reach: Duration, linger: Duration, horizon: Option<Duration>) -> Limits {
-        Limits { reach, settle: self.check.settle, settle_rounds: 8, linger, horizon: horizon.unwrap_or(self.check.horizon), horizon_rounds: 5 }
+        Limits {
+            reach,
+            settle: self.check.settle,
+            settle_rounds: 8,
+            linger,
+            horizon: horizon.unwrap_or(self.check.horizon),
+            horizon_rounds: 5,
+        }
     }
 
     pub(super) fn control(&self, plan: &TrialPlan, horizon: Option<Duration>) -> Result<TrialRecord, DriverError> {
@@ -150,7 +157,12 @@ const LINGER: Duration = Duration::from_secs(3);
 /// # Errors
 /// When the agent cannot be run, this machine refuses what the driver needs, or
 /// the control gives no ground to judge by.
-pub fn check(driver: &dyn Driver, check: &Check, interrupt: &Interrupt, progress: &dyn Progress) -> Result<Run, CheckError> {
+pub fn check(
+    driver: &dyn Driver,
+    check: &Check,
+    interrupt: &Interrupt,
+    progress: &dyn Progress,
+) -> Result<Run, CheckError> {
     let began = Instant::now();
     let runner = Runner { driver, check, interrupt };
     let learned = control::observe(&runner, progress)?;
@@ -180,7 +192,10 @@ pub fn check(driver: &dyn Driver, check: &Check, interrupt: &Interrupt, progress
         notes.push(format!("{} of {} trials were not run: {why}", planned.len() - trials.len(), planned.len()));
     }
     confirm(&runner, &learned, &rules, &mut gatherer, jobs, &go_on, progress);
-    let tried = trials.iter().filter(|trial| matches!(trial.outcome, quietus_reports::Outcome::Ended | quietus_reports::Outcome::Killed)).count();
+    let tried = trials
+        .iter()
+        .filter(|trial| matches!(trial.outcome, quietus_reports::Outcome::Ended | quietus_reports::Outcome::Killed))
+        .count();
     let replay = |token: &Token| format!("{}{token}{}", check.replay.0, check.replay.1);
     let findings = gatherer.finish(u32::try_from(tried).unwrap_or(u32::MAX), &check.allows, &check.today, &replay);
     let mut run = Run {
@@ -209,7 +224,13 @@ fn kind(kind: Kind) -> AgentKind {
 
 fn plans(check: &Check, learned: &Learned) -> Vec<Planned> {
     let mut planned = if check.trials.is_empty() {
-        let wanted = Wanted { send: check.send.clone(), grace: check.grace, pty: check.pty, pid1: check.pid1, ready: check.ready.clone() };
+        let wanted = Wanted {
+            send: check.send.clone(),
+            grace: check.grace,
+            pty: check.pty,
+            pid1: check.pid1,
+            ready: check.ready.clone(),
+        };
         default_set(learned, &wanted)
     } else {
         check.trials.clone()
@@ -236,7 +257,14 @@ fn micros(span: Duration) -> u64 {
     u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
 
-fn told(index: usize, planned: &Planned, record: Result<TrialRecord, DriverError>, runner: &Runner<'_>, learned: &Learned, rules: &Rules) -> (Trial, Vec<Found>) {
+fn told(
+    index: usize,
+    planned: &Planned,
+    record: Result<TrialRecord, DriverError>,
+    runner: &Runner<'_>,
+    learned: &Learned,
+    rules: &Rules,
+) -> (Trial, Vec<Found>) {
     let mut trial = Trial {
         index: u32::try_from(index).unwrap_or(u32::MAX),
         label: planned.label.clone(),
@@ -261,16 +289,28 @@ fn told(index: usize, planned: &Planned, record: Result<TrialRecord, DriverError
     let evidence = &record.evidence;
     trial.duration_us = micros(record.duration);
     trial.status = evidence.ended.map(|ended| ended.to_string());
-    trial.shutdown_us = evidence.ended_at.zip(evidence.injected_at).and_then(|(ended, injected)| ended.checked_sub(injected)).map(micros);
+    trial.shutdown_us = evidence
+        .ended_at
+        .zip(evidence.injected_at)
+        .and_then(|(ended, injected)| ended.checked_sub(injected))
+        .map(micros);
     (trial.outcome, trial.note) = match &record.outcome {
-        Outcome::Ended if !evidence.delivered => (quietus_reports::Outcome::Missed, Some("the agent ended just before".to_owned())),
+        Outcome::Ended if !evidence.delivered => {
+            (quietus_reports::Outcome::Missed, Some("the agent ended just before".to_owned()))
+        }
         Outcome::Ended => (quietus_reports::Outcome::Ended, None),
-        Outcome::Killed => (quietus_reports::Outcome::Killed, Some(format!("SIGKILL after {}", crate::model::format_span(planned.plan.grace)))),
+        Outcome::Killed => (
+            quietus_reports::Outcome::Killed,
+            Some(format!("SIGKILL after {}", crate::model::format_span(planned.plan.grace))),
+        ),
         Outcome::Missed => (quietus_reports::Outcome::Missed, Some("the agent ended before the point".to_owned())),
         Outcome::Unreached => (quietus_reports::Outcome::Missed, Some("the point did not come in time".to_owned())),
         Outcome::Interrupted => (quietus_reports::Outcome::Inconclusive, Some("interrupted".to_owned())),
         Outcome::Lost(why) => (quietus_reports::Outcome::Inconclusive, Some(why.clone())),
-        Outcome::Idle { .. } | Outcome::Busy => (quietus_reports::Outcome::Inconclusive, Some("[quietus internal bug] a trial ended like a control".to_owned())),
+        Outcome::Idle { .. } | Outcome::Busy => (
+            quietus_reports::Outcome::Inconclusive,
+            Some("[quietus internal bug] a trial ended like a control".to_owned()),
+        ),
     };
     let found = runner.judge(&planned.plan, &record, &learned.expected, rules);
     trial.findings = found.iter().map(|found| found.fingerprint.clone()).collect();
@@ -279,24 +319,33 @@ fn told(index: usize, planned: &Planned, record: Result<TrialRecord, DriverError
 }
 
 /// Runs each plan that showed something again, with time for survivors to end.
-fn confirm(runner: &Runner<'_>, learned: &Learned, rules: &Rules, gatherer: &mut Gatherer, jobs: usize, go_on: &(dyn Fn() -> bool + Sync), progress: &dyn Progress) {
-    let plans = gatherer.to_confirm();
-    let runs: Vec<TrialPlan> = plans.iter().flat_map(|plan| std::iter::repeat_n(plan.clone(), runner.check.confirm as usize)).collect();
-    if runs.is_empty() {
-        return;
-    }
-    progress.confirming(runs.len());
-    let results = in_parallel(&runs, jobs, go_on, &|_, plan| {
-        let record = runner.trial(plan, learned, LINGER);
-        progress.confirmed();
-        record.ok().map(|record| {
-            let found = runner.judge(plan, &record, &learned.expected, rules);
+/// What was not seen every time gets a second chance at another of its points.
+fn confirm(
+    runner: &Runner<'_>,
+    learned: &Learned,
+    rules: &Rules,
+    gatherer: &mut Gatherer,
+    jobs: usize,
+    go_on: &(dyn Fn() -> bool + Sync),
+    progress: &dyn Progress,
+) {
+    gatherer.rank();
+    for round in 0..2 {
+        let plans = gatherer.to_confirm(round);
+        let times = runner.check.confirm as usize;
+        let runs: Vec<TrialPlan> = plans.iter().flat_map(|plan| std::iter::repeat_n(plan.clone(), times)).collect();
+        if runs.is_empty() {
+            return;
+        }
+        progress.confirming(runs.len());
+        let results = in_parallel(&runs, jobs, go_on, &|_, plan| {
+            let record = runner.trial(plan, learned, LINGER).ok()?;
+            progress.confirmed();
             let reached = matches!(record.outcome, Outcome::Ended | Outcome::Killed) && record.evidence.delivered;
-            (found, reached)
-        })
-    });
-    for (plan, result) in runs.iter().zip(results) {
-        if let Some(Some((found, true))) = result {
+            reached.then(|| runner.judge(plan, &record, &learned.expected, rules))
+        });
+        for (plan, results) in plans.iter().zip(results.chunks(times)) {
+            let found: Vec<Vec<Found>> = results.iter().flatten().flatten().cloned().collect();
             gatherer.confirm(plan, &found);
         }
     }
@@ -315,7 +364,13 @@ pub struct Replayed {
 ///
 /// # Errors
 /// As [`check`].
-pub fn replay(driver: &dyn Driver, check: &Check, plan: &TrialPlan, interrupt: &Interrupt, progress: &dyn Progress) -> Result<Replayed, CheckError> {
+pub fn replay(
+    driver: &dyn Driver,
+    check: &Check,
+    plan: &TrialPlan,
+    interrupt: &Interrupt,
+    progress: &dyn Progress,
+) -> Result<Replayed, CheckError> {
     let runner = Runner { driver, check, interrupt };
     let learned = control::observe(&runner, progress)?;
     let rules = Rules { kind: learned.kind, ..check.rules.clone() };

@@ -61,7 +61,8 @@ fn judge(record: TrialRecord) -> Result<Control, CheckError> {
         Outcome::Idle { .. } => Ok(Control { by_itself: false, record }),
         Outcome::Interrupted => Err(CheckError::Interrupted),
         Outcome::Busy => Err(CheckError::Control(
-            "the undisturbed agent neither ended nor came to rest; give it less to do, or say what it is with `kind`".to_owned(),
+            "the undisturbed agent neither ended nor came to rest; give it less to do, or say what it is with `kind`"
+                .to_owned(),
         )),
         Outcome::Lost(why) => Err(CheckError::Control(format!("the undisturbed agent was lost: {why}"))),
         Outcome::Killed | Outcome::Missed | Outcome::Unreached => Ok(Control { by_itself: false, record }),
@@ -79,7 +80,9 @@ pub(super) fn observe(runner: &Runner<'_>, progress: &dyn Progress) -> Result<Le
     let first = run(declared.clone().unwrap_or_default(), Vec::new(), None, "undisturbed")?;
     let term = || Injection::signal(Signal::TERM);
     let (kind, stdin, second) = match (check.kind, first.by_itself) {
-        (Some(Kind::Job) | None, true) if declared.is_some() => (Kind::Job, declared.unwrap_or_default(), run_again(&run, check)?),
+        (Some(Kind::Job) | None, true) if declared.is_some() => {
+            (Kind::Job, declared.unwrap_or_default(), run_again(&run, check)?)
+        }
         (Some(Kind::Job), true) => (Kind::Job, Stdin::Closed, run_again(&run, check)?),
         (Some(Kind::Job), false) => {
             return Err(CheckError::Control(format!(
@@ -94,7 +97,16 @@ pub(super) fn observe(runner: &Runner<'_>, progress: &dyn Progress) -> Result<Le
             if open.by_itself && check.kind.is_none() {
                 (Kind::Job, Stdin::Closed, open)
             } else {
-                (Kind::Session, Stdin::Open, run(Stdin::Open, at_idle("stdin-eof".parse().expect("a known step")), None, "until its input ends")?)
+                (
+                    Kind::Session,
+                    Stdin::Open,
+                    run(
+                        Stdin::Open,
+                        at_idle("stdin-eof".parse().expect("a known step")),
+                        None,
+                        "until its input ends",
+                    )?,
+                )
             }
         }
         (Some(Kind::Server), true) => {
@@ -105,7 +117,11 @@ pub(super) fn observe(runner: &Runner<'_>, progress: &dyn Progress) -> Result<Le
         }
         (Some(Kind::Session), false) => {
             let stdin = declared.unwrap_or(Stdin::Open);
-            (Kind::Session, stdin.clone(), run(stdin, at_idle("stdin-eof".parse().expect("a known step")), None, "until its input ends")?)
+            (
+                Kind::Session,
+                stdin.clone(),
+                run(stdin, at_idle("stdin-eof".parse().expect("a known step")), None, "until its input ends")?,
+            )
         }
         (Some(Kind::Server) | None, false) => {
             let stdin = declared.unwrap_or_default();
@@ -115,7 +131,10 @@ pub(super) fn observe(runner: &Runner<'_>, progress: &dyn Progress) -> Result<Le
     Ok(conclude(check, kind, stdin, &first, &second))
 }
 
-fn run_again(run: &dyn Fn(Stdin, Vec<Act>, Option<Duration>, &str) -> Result<Control, CheckError>, check: &Check) -> Result<Control, CheckError> {
+fn run_again(
+    run: &dyn Fn(Stdin, Vec<Act>, Option<Duration>, &str) -> Result<Control, CheckError>,
+    check: &Check,
+) -> Result<Control, CheckError> {
     run(check.stdin.clone().unwrap_or_default(), Vec::new(), None, "undisturbed, again")
 }
 
@@ -128,12 +147,20 @@ fn conclude(check: &Check, kind: Kind, stdin: Stdin, first: &Control, second: &C
     };
     let expected = learn(&controls, kind, &check.directory.to_string_lossy());
     let shown = if kind == Kind::Session { second } else { first };
-    let idle_at = shown.evidence().censuses.get(&Occasion::Idle).or_else(|| shown.evidence().censuses.get(&Occasion::Injection)).map(|census| census.at);
+    let idle_at = shown
+        .evidence()
+        .censuses
+        .get(&Occasion::Idle)
+        .or_else(|| shown.evidence().censuses.get(&Occasion::Injection))
+        .map(|census| census.at);
     let duration = match kind {
         Kind::Job => first.evidence().ended_at.unwrap_or(first.record.duration),
         _ => idle_at.unwrap_or(shown.record.duration),
     };
-    let uses_ports = [first, second].iter().flat_map(|control| control.evidence().censuses.values()).any(|census| !census.listeners.is_empty());
+    let uses_ports = [first, second]
+        .iter()
+        .flat_map(|control| control.evidence().censuses.values())
+        .any(|census| !census.listeners.is_empty());
     let mut lines: Vec<String> = shown.evidence().output.lines.iter().map(|(_, line)| line.clone()).collect();
     let other: Vec<&String> = second.evidence().output.lines.iter().map(|(_, line)| line).collect();
     lines.retain(|line| other.contains(&line) || kind == Kind::Session);
@@ -152,7 +179,12 @@ fn conclude(check: &Check, kind: Kind, stdin: Stdin, first: &Control, second: &C
         lines,
         expected,
         found: if kind == Kind::Job { Vec::new() } else { audit_control(first.evidence()) },
-        control: quietus_reports::Control { runs: 2, duration_us: u64::try_from(duration.as_micros()).unwrap_or(u64::MAX), ended, leaves },
+        control: quietus_reports::Control {
+            runs: 2,
+            duration_us: u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
+            ended,
+            leaves,
+        },
     }
 }
 

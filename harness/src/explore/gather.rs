@@ -2,10 +2,11 @@
 
 use super::plan::Planned;
 use crate::audit::Found;
-use crate::model::{Token, TrialPlan};
+use crate::model::{Point, Token, TrialPlan};
 use crate::scenario::Allow;
 use globset::GlobBuilder;
 use quietus_reports::{Confirmed, Finding, Severity};
+use std::cmp::Reverse;
 
 /// A finding with where it was seen.
 #[derive(Debug, Clone)]
@@ -13,8 +14,8 @@ pub(super) struct Gathered {
     pub(super) found: Found,
     pub(super) points: Vec<String>,
     pub(super) hits: u32,
-    /// The trial that shows it; `None` when the control did.
-    pub(super) plan: Option<TrialPlan>,
+    /// The trials that show it, the surest first; none when the control did.
+    pub(super) plans: Vec<TrialPlan>,
     pub(super) informational: bool,
     pub(super) confirmed: Option<Confirmed>,
 }
@@ -27,7 +28,14 @@ pub(super) struct Gatherer {
 
 impl Gatherer {
     pub(super) fn control(&mut self, found: Found) {
-        self.all.push(Gathered { found, points: vec!["at rest, undisturbed".to_owned()], hits: 1, plan: None, informational: false, confirmed: None });
+        self.all.push(Gathered {
+            found,
+            points: vec!["at rest, undisturbed".to_owned()],
+            hits: 1,
+            plans: Vec::new(),
+            informational: false,
+            confirmed: None,
+        });
     }
 
     pub(super) fn trial(&mut self, planned: &Planned, found: Vec<Found>) {
@@ -44,14 +52,18 @@ impl Gatherer {
                     }
                     // What counts is what shows without KILL.
                     if known.informational && !planned.informational {
-                        (known.found, known.plan, known.informational) = (one, Some(planned.plan.clone()), false);
+                        (known.found, known.informational) = (one, false);
+                        known.plans.clear();
+                    }
+                    if known.informational == planned.informational {
+                        known.plans.push(planned.plan.clone());
                     }
                 }
                 None => self.all.push(Gathered {
                     found: one,
                     points: vec![place.clone()],
                     hits: 1,
-                    plan: Some(planned.plan.clone()),
+                    plans: vec![planned.plan.clone()],
                     informational: planned.informational,
                     confirmed: None,
                 }),
@@ -59,37 +71,75 @@ impl Gatherer {
         }
     }
 
-    /// The distinct plans that show something worth confirming.
-    pub(super) fn to_confirm(&self) -> Vec<TrialPlan> {
+    /// Puts the surest trial of each finding first: one that shows many findings,
+    /// at a point that is an event and not a time, and late rather than at the
+    /// very edge of where it shows.
+    pub(super) fn rank(&mut self) {
+        let all: Vec<Vec<TrialPlan>> = self.all.iter().map(|known| known.plans.clone()).collect();
+        let shows = |plan: &TrialPlan| all.iter().filter(|plans| plans.contains(plan)).count();
+        let timed = |plan: &TrialPlan| {
+            plan.acts.iter().flat_map(|act| &act.at).any(|spec| matches!(spec.point, Point::Time(_) | Point::Start))
+        };
+        let steps = |plan: &TrialPlan| plan.acts.iter().map(|act| act.send.steps().len()).sum::<usize>();
+        for known in &mut self.all {
+            known.plans.reverse();
+            known.plans.sort_by_key(|plan| (Reverse(shows(plan)), timed(plan), steps(plan)));
+            known.plans.dedup();
+        }
+    }
+
+    /// The distinct plans that show something worth confirming. On a further
+    /// `round` those of findings that the round before did not fully confirm.
+    pub(super) fn to_confirm(&self, round: usize) -> Vec<TrialPlan> {
         let mut plans: Vec<TrialPlan> = Vec::new();
         for known in self.all.iter().filter(|known| !known.informational && known.found.severity > Severity::Note) {
-            if let Some(plan) = known.plan.as_ref().filter(|plan| !plans.contains(plan)) {
+            let open = known.confirmed.is_none_or(|confirmed| confirmed.hits < confirmed.runs);
+            if let Some(plan) = known.plans.get(round).filter(|plan| open && !plans.contains(plan)) {
                 plans.push(plan.clone());
             }
         }
         plans
     }
 
-    /// Counts one more run of a plan.
-    pub(super) fn confirm(&mut self, plan: &TrialPlan, found: &[Found]) {
-        for known in self.all.iter_mut().filter(|known| known.plan.as_ref() == Some(plan) && !known.informational) {
-            let again = found.iter().find(|one| one.fingerprint == known.found.fingerprint);
-            let confirmed = known.confirmed.get_or_insert(Confirmed { hits: 0, runs: 0 });
-            confirmed.runs += 1;
-            if let Some(again) = again {
-                confirmed.hits += 1;
-                // A confirmation waits longer, so it can tell what ends by itself from what stays.
-                if confirmed.hits == 1 || again.severity > known.found.severity {
-                    known.found = again.clone();
-                }
+    /// Takes the further runs of one plan: what each of them found. Where another
+    /// plan has confirmed a finding better already, that stands.
+    pub(super) fn confirm(&mut self, plan: &TrialPlan, runs: &[Vec<Found>]) {
+        for known in
+            self.all.iter_mut().filter(|known| known.plans.contains(plan) && !known.informational && !runs.is_empty())
+        {
+            let again: Vec<&Found> = runs
+                .iter()
+                .filter_map(|found| found.iter().find(|one| one.fingerprint == known.found.fingerprint))
+                .collect();
+            let now = Confirmed { hits: count(again.len()), runs: count(runs.len()) };
+            let rate = |confirmed: Confirmed| u64::from(confirmed.hits) * 1000 / u64::from(confirmed.runs.max(1));
+            if known.confirmed.is_some_and(|before| rate(before) >= rate(now)) {
+                continue;
+            }
+            known.confirmed = Some(now);
+            // A confirmation waits longer, so it can tell what ends by itself from what stays.
+            if let Some(worst) = again.iter().max_by_key(|found| found.severity) {
+                known.found = (*worst).clone();
+            }
+            if let Some(index) = known.plans.iter().position(|other| other == plan) {
+                known.plans.swap(0, index);
             }
         }
     }
 
     /// The findings of the report, the worst first.
-    pub(super) fn finish(self, tried: u32, allows: &[Allow], today: &str, replay: &dyn Fn(&Token) -> String) -> Vec<Finding> {
-        let mut findings: Vec<Finding> = self.all.into_iter().map(|known| finding(known, tried, allows, today, replay)).collect();
-        findings.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.code.cmp(&b.code)).then_with(|| a.subject.cmp(&b.subject)));
+    pub(super) fn finish(
+        self,
+        tried: u32,
+        allows: &[Allow],
+        today: &str,
+        replay: &dyn Fn(&Token) -> String,
+    ) -> Vec<Finding> {
+        let mut findings: Vec<Finding> =
+            self.all.into_iter().map(|known| finding(known, tried, allows, today, replay)).collect();
+        findings.sort_by(|a, b| {
+            b.severity.cmp(&a.severity).then_with(|| a.code.cmp(&b.code)).then_with(|| a.subject.cmp(&b.subject))
+        });
         findings
     }
 }
@@ -97,7 +147,10 @@ impl Gatherer {
 fn accepted<'a>(found: &Found, allows: &'a [Allow], today: &str) -> Option<&'a Allow> {
     allows.iter().find(|allow| {
         let subject = allow.subject.as_deref().is_none_or(|pattern| {
-            GlobBuilder::new(pattern).literal_separator(false).build().is_ok_and(|glob| glob.compile_matcher().is_match(&found.subject))
+            GlobBuilder::new(pattern)
+                .literal_separator(false)
+                .build()
+                .is_ok_and(|glob| glob.compile_matcher().is_match(&found.subject))
         });
         allow.code == found.code && subject && !allow.is_expired(today)
     })
@@ -105,7 +158,7 @@ fn accepted<'a>(found: &Found, allows: &'a [Allow], today: &str) -> Option<&'a A
 
 fn finding(known: Gathered, tried: u32, allows: &[Allow], today: &str, replay: &dyn Fn(&Token) -> String) -> Finding {
     let accepted = accepted(&known.found, allows, today).map(|allow| allow.reason.clone());
-    let token = known.plan.map(Token);
+    let token = known.plans.into_iter().next().map(Token);
     let never_again = known.confirmed.as_ref().is_some_and(|confirmed| confirmed.hits == 0 && confirmed.runs > 0);
     let mut evidence = known.found.evidence;
     if never_again {
@@ -129,4 +182,8 @@ fn finding(known: Gathered, tried: u32, allows: &[Allow], today: &str, replay: &
         token: token.as_ref().map(ToString::to_string).unwrap_or_default(),
         replay: token.as_ref().map(replay).unwrap_or_default(),
     }
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }

@@ -5,7 +5,12 @@ use std::sync::PoisonError;
 
 /// Calls `work` for every item on up to `jobs` threads. Results come in the
 /// order of the items; `None` where `go_on` said to stop before its turn.
-pub(super) fn in_parallel<T: Sync, R: Send>(items: &[T], jobs: usize, go_on: &(dyn Fn() -> bool + Sync), work: &(dyn Fn(usize, &T) -> R + Sync)) -> Vec<Option<R>> {
+pub(super) fn in_parallel<T: Sync, R: Send>(
+    items: &[T],
+    jobs: usize,
+    go_on: &(dyn Fn() -> bool + Sync),
+    work: &(dyn Fn(usize, &T) -> R + Sync),
+) -> Vec<Option<R>> {
     let next = Mutex::new(0usize);
     let results: Mutex<Vec<Option<R>>> = Mutex::new(items.iter().map(|_| None).collect());
     std::thread::scope(|scope| {
@@ -44,7 +49,8 @@ mod tests {
         let doubled = in_parallel(&items, 7, &|| true, &|index, item| index + item);
         assert_eq!(doubled, (0..50).map(|item| Some(item * 2)).collect::<Vec<_>>());
         let done = AtomicUsize::new(0);
-        let some = in_parallel(&items, 1, &|| done.load(Ordering::SeqCst) < 3, &|_, _| done.fetch_add(1, Ordering::SeqCst));
+        let some =
+            in_parallel(&items, 1, &|| done.load(Ordering::SeqCst) < 3, &|_, _| done.fetch_add(1, Ordering::SeqCst));
         assert_eq!(some.iter().flatten().count(), 3);
         assert!(in_parallel(&[0; 0], 4, &|| true, &|_, item: &i32| *item).is_empty());
     }

@@ -92,7 +92,13 @@ fn chosen_lines(lines: &[String]) -> Vec<Point> {
 pub fn default_set(learned: &Learned, wanted: &Wanted) -> Vec<Planned> {
     let mut set: Vec<Planned> = Vec::new();
     let mut add = |label: &str, points: Vec<PointSpec>, send: &Injection, grace: Duration, informational: bool| {
-        let plan = TrialPlan { acts: vec![Act { at: points, send: send.clone() }], grace, stdin: learned.stdin.clone(), pty: wanted.pty, pid1: wanted.pid1 };
+        let plan = TrialPlan {
+            acts: vec![Act { at: points, send: send.clone() }],
+            grace,
+            stdin: learned.stdin.clone(),
+            pty: wanted.pty,
+            pid1: wanted.pid1,
+        };
         if !set.iter().any(|planned| planned.plan == plan) {
             set.push(Planned { label: label.to_owned(), plan, informational });
         }
@@ -158,7 +164,10 @@ pub(super) fn left_out(learned: &Learned) -> Vec<String> {
         notes.push(format!("not tried: the end of its input ({why})"));
     }
     if learned.kind == Kind::Server && !learned.listens {
-        notes.push(format!("the agent did not end by itself and was at rest; taken for a server (control ended after {})", format_span(round(learned.duration))));
+        notes.push(format!(
+            "the agent did not end by itself and was at rest; taken for a server (control ended after {})",
+            format_span(round(learned.duration))
+        ));
     }
     notes
 }

@@ -17,10 +17,21 @@ pub(super) fn blocks(page: &mut Page, run: &Run) {
     for finding in findings {
         match &finding.accepted {
             Some(reason) if !page.options().verbose => accepted(page, finding, reason),
+            None if finding.severity == Severity::Note && !page.options().verbose => {
+                note(page, finding);
+                continue;
+            }
             _ => block(page, finding),
         }
         page.blank();
     }
+    page.blank();
+}
+
+/// For information: one line, so that it does not hide what must be mended.
+fn note(page: &mut Page, finding: &Finding) {
+    let place = finding.points.first().map(|point| format!(" ({})", escape_terminal(point))).unwrap_or_default();
+    page.paragraph(2, 4, &format!("note[{}] {}{place}", finding.code, escape_terminal(&finding.title)), style::NOTE);
 }
 
 fn accepted(page: &mut Page, finding: &Finding, reason: &str) {
@@ -76,7 +87,7 @@ fn where_line(finding: &Finding, verbose: bool) -> String {
     if points.is_empty() {
         format!("{} of {tried}", finding.hits)
     } else {
-        format!("{} of {tried}, at {points}", finding.hits)
+        format!("{} of {tried}: {points}", finding.hits)
     }
 }
 

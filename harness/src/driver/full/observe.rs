@@ -52,7 +52,13 @@ impl FullSession {
             let listens = !listeners.is_empty() || listens_on_unix(self.cell.proc(), &processes);
             self.say(Event::Looked(Look { alive: pids.len(), busy, listens }));
         }
-        self.evidence.censuses.insert(occasion, Census { at: self.now(), processes, listeners });
+        let census = Census { at: self.now(), processes, listeners };
+        if occasion == Occasion::Idle {
+            // The first rest is what later ones are timed by.
+            self.evidence.censuses.entry(occasion).or_insert(census);
+        } else {
+            self.evidence.censuses.insert(occasion, census);
+        }
     }
 
     /// Whether a polled point is reached.
