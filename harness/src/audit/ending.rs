@@ -9,9 +9,15 @@ use crate::scenario::Kind;
 use quietus_reports::{Code, Severity};
 use std::time::Duration;
 
-/// The signals sent that should end a program.
+/// The signals sent that should end a program. A terminal that hangs up sends HUP.
 fn ending_signals(case: Case<'_>) -> Vec<Signal> {
-    case.plan.acts.iter().flat_map(|act| act.send.signals()).filter(|signal| signal.ends_by_default()).collect()
+    let steps = case.plan.acts.iter().flat_map(|act| act.send.steps());
+    let signals = steps.filter_map(|step| match step {
+        Step::Signal(signal, _) => Some(*signal),
+        Step::PtyHangup => Some(Signal::HUP),
+        _ => None,
+    });
+    signals.filter(|signal| signal.ends_by_default()).collect()
 }
 
 fn words(signals: &[Signal]) -> String {
@@ -101,11 +107,10 @@ fn not_a_signal(case: Case<'_>, grace: &str) -> Option<Found> {
         .acts
         .iter()
         .flat_map(|act| act.send.steps())
-        .find(|step| matches!(step, Step::StdinEof | Step::ParentDeath | Step::PtyHangup))?;
+        .find(|step| matches!(step, Step::StdinEof | Step::ParentDeath))?;
     let (what, part) = match step {
         Step::StdinEof => ("the end of its input", "stdin-eof"),
-        Step::ParentDeath => ("the death of its parent", "parent-death"),
-        _ => ("the end of its terminal", "pty-hangup"),
+        _ => ("the death of its parent", "parent-death"),
     };
     let found = Found::new(
         Code::Hang,
@@ -114,7 +119,7 @@ fn not_a_signal(case: Case<'_>, grace: &str) -> Option<Found> {
         &[part],
     );
     // A server may outlive the shell that started it: that is what daemons do.
-    Some(if case.rules.kind == Kind::Session || *step == Step::PtyHangup { found } else { found.at(Severity::Note) })
+    Some(if case.rules.kind == Kind::Session { found } else { found.at(Severity::Note) })
 }
 
 fn threads(agent: &ProcessRecord) -> Vec<String> {

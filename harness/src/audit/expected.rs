@@ -1,6 +1,7 @@
 //! What the controls leave: everything an audit does not report.
 
-use super::names::{is_below, is_lock_name, is_manifest, is_temporary_name};
+use super::files::is_temporary_place;
+use super::names::{is_lock_name, is_manifest, is_temporary_name, pattern_of};
 use crate::driver::{Evidence, Occasion};
 use crate::model::{Ended, FileChange, FileKind, FileNode, IpcObject, TerminalState};
 use crate::scenario::Kind;
@@ -31,7 +32,22 @@ pub struct Expected {
 impl Expected {
     /// Whether a control leaves this path.
     pub(super) fn has_file(&self, path: &str) -> bool {
-        self.files.contains_key(path) || self.patterns.contains(&normalise(path))
+        self.files.contains_key(path)
+            || self.patterns.contains(&normalise(path))
+            || self.siblings(path).any(|known| pattern_of(known, path).is_some())
+    }
+
+    /// What controls leave in the same directory.
+    fn siblings<'a>(&'a self, path: &'a str) -> impl Iterator<Item = &'a str> {
+        let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
+        let inside = move |known: &&str| known.rsplit_once('/').is_some_and(|(above, _)| above == directory);
+        let from = format!("{directory}/");
+        self.files
+            .range(from..)
+            .map(|(known, _)| known.as_str())
+            .take_while(move |known| known.starts_with(directory))
+            .filter(inside)
+            .take(1000)
     }
 }
 
@@ -40,7 +56,7 @@ impl Expected {
 /// An agent that does not end by itself still uses what it has: its locks,
 /// sockets and temporary files are not left, they are held. Only what is meant to
 /// stay is expected then.
-fn is_kept(path: &str, node: &FileNode, ended_by_itself: bool, temporary: &[String]) -> bool {
+fn is_kept(path: &str, node: &FileNode, ended_by_itself: bool, temporary: &[String], directory: &str) -> bool {
     if node.change == FileChange::Deleted {
         return true;
     }
@@ -48,7 +64,7 @@ fn is_kept(path: &str, node: &FileNode, ended_by_itself: bool, temporary: &[Stri
         || (matches!(node.kind, FileKind::Regular | FileKind::Directory | FileKind::Symlink)
             && (!is_lock_name(path) || is_manifest(path))
             && !is_temporary_name(path)
-            && !temporary.iter().any(|directory| is_below(path, directory)))
+            && !is_temporary_place(path, temporary, directory))
 }
 
 /// Learns from the controls. `ended_by_itself` says whether each did.
@@ -59,7 +75,7 @@ pub fn learn(controls: &[(&Evidence, bool)], kind: Kind, directory: &str) -> Exp
             expected.ended = expected.ended.or(evidence.ended);
         }
         for (path, node) in &evidence.files.nodes {
-            if is_kept(path, node, *ended_by_itself && kind != Kind::Server, &evidence.temporary) {
+            if is_kept(path, node, *ended_by_itself && kind != Kind::Server, &evidence.temporary, directory) {
                 expected.patterns.insert(normalise(path));
                 expected.files.entry(path.clone()).or_default().push(node.clone());
             }

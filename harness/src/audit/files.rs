@@ -18,8 +18,10 @@ struct Left<'a> {
     bytes: u64,
 }
 
-fn is_temporary_place(path: &str, evidence: &Evidence) -> bool {
-    evidence.temporary.iter().any(|directory| is_below(path, directory))
+/// Whether a path lies in a directory for temporary files. The agent's own
+/// directory is none, wherever it lies.
+pub(super) fn is_temporary_place(path: &str, temporary: &[String], directory: &str) -> bool {
+    temporary.iter().any(|place| is_below(path, place) && !(is_below(path, directory) && is_below(directory, place)))
 }
 
 /// A small file whose content is the pid of a process that is gone, or of the agent.
@@ -33,7 +35,7 @@ fn names_dead_owner(node: &FileNode, evidence: &Evidence) -> Option<i32> {
 }
 
 fn classify(path: &str, node: &FileNode, case: Case<'_>) -> Option<Code> {
-    let in_temporary = is_temporary_place(path, case.evidence);
+    let in_temporary = is_temporary_place(path, &case.evidence.temporary, &case.expected.directory);
     Some(match node.kind {
         FileKind::Socket => Code::SocketFile,
         FileKind::Fifo => Code::FifoFile,
@@ -184,7 +186,7 @@ pub(super) fn torn_files(case: Case<'_>) -> Vec<Found> {
         if case.rules.may_remain(path, &case.expected.directory, node)
             || is_in_cache(path)
             || is_log(path)
-            || is_temporary_place(path, case.evidence)
+            || is_temporary_place(path, &case.evidence.temporary, &case.expected.directory)
         {
             continue;
         }

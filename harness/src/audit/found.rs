@@ -1,6 +1,8 @@
 //! A finding of one trial, before it is counted, confirmed and reported.
 
-use quietus_reports::{Code, Origin, Severity, fingerprint::fingerprint};
+use super::names::pattern_of;
+use quietus_reports::fingerprint::{fingerprint, normalise};
+use quietus_reports::{Code, Origin, Severity};
 
 /// A finding of one trial.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub struct Found {
     pub cause: Option<String>,
     /// Facts that show it.
     pub evidence: Vec<String>,
+    /// What besides the subject makes it the one it is.
+    parts: Vec<String>,
 }
 
 impl Found {
@@ -39,7 +43,31 @@ impl Found {
             origin: None,
             cause: None,
             evidence: Vec::new(),
+            parts: parts.iter().map(|part| (*part).to_owned()).collect(),
         }
+    }
+
+    /// Whether both are the same fault, seen in two runs. Where the names differ
+    /// in a random part that one run alone could not tell, the fingerprint becomes
+    /// that of the pattern.
+    pub(crate) fn unify(&mut self, other: &mut Self) -> bool {
+        if self.fingerprint == other.fingerprint {
+            return true;
+        }
+        if self.code != other.code || self.parts != other.parts {
+            return false;
+        }
+        let Some(pattern) = pattern_of(&self.subject, &other.subject) else { return false };
+        let mut all = vec![pattern.as_str()];
+        all.extend(self.parts.iter().map(String::as_str));
+        let known = [&*self, other]
+            .into_iter()
+            .find(|one| normalise(&one.subject).contains('*'))
+            .map(|one| one.fingerprint.clone());
+        let shared = known.unwrap_or_else(|| fingerprint(self.code, &all));
+        self.fingerprint.clone_from(&shared);
+        other.fingerprint = shared;
+        true
     }
 
     pub(super) fn with_origin(mut self, origin: Option<Origin>) -> Self {

@@ -92,6 +92,31 @@ pub(super) fn is_document(path: &str) -> bool {
         .any(|end| name.ends_with(end))
 }
 
+/// The pattern of two names of the same thing in two runs: the same but for one
+/// random part, which stands between separators and has the same length in both.
+/// Two runs tell what one name alone cannot: that `agent-tdiksuzo` is random.
+pub(crate) fn pattern_of(one: &str, other: &str) -> Option<String> {
+    if one.len() != other.len() || !one.is_ascii() || !other.is_ascii() {
+        return None;
+    }
+    let differs: Vec<usize> =
+        (0..one.len()).filter(|index| one.as_bytes().get(*index) != other.as_bytes().get(*index)).collect();
+    let (first, last) = (*differs.first()?, *differs.last()?);
+    let is_separator = |byte: &u8| !byte.is_ascii_alphanumeric() && *byte != b'_';
+    let start = one.bytes().take(first).collect::<Vec<_>>().iter().rposition(is_separator).map_or(0, |index| index + 1);
+    let end = one
+        .bytes()
+        .skip(last)
+        .collect::<Vec<_>>()
+        .iter()
+        .position(is_separator)
+        .map_or(one.len(), |index| last + index);
+    let (random, random_other) = (one.get(start..end)?, other.get(start..end)?);
+    let plain = |text: &str| !text.bytes().any(|byte| is_separator(&byte));
+    (random.len() >= 6 && plain(random) && plain(random_other))
+        .then(|| format!("{}*{}", one.get(..start).unwrap_or_default(), one.get(end..).unwrap_or_default()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,5 +167,20 @@ mod tests {
                 && !is_below("/tmp", "/tmp")
                 && !is_below("/tmp/", "/tmp")
         );
+    }
+
+    #[test]
+    fn two_runs_tell_what_is_random() {
+        for (one, other, pattern) in [
+            ("/tmp/agent-tdiksuzo", "/tmp/agent-pqwertyu", Some("/tmp/agent-*")),
+            ("/tmp/tmp.AbCdEfGhIj/x", "/tmp/tmp.KlMnOpQrSt/x", Some("/tmp/tmp.*/x")),
+            ("/tmp/a.lock", "/tmp/b.lock", None),
+            ("/w/part-1", "/w/part-2", None),
+            ("/tmp/agent-abcdef", "/tmp/other-abcdef", None),
+            ("/tmp/agent-abcdef", "/tmp/agent-abcdefg", None),
+            ("/tmp/same", "/tmp/same", None),
+        ] {
+            assert_eq!(pattern_of(one, other).as_deref(), pattern, "{one} {other}");
+        }
     }
 }

@@ -125,6 +125,7 @@ impl Runner<'_> {
             linger,
             horizon: horizon.unwrap_or(self.check.horizon),
             horizon_rounds: 5,
+            serves_after: if self.check.kind == Some(Kind::Job) { u32::MAX } else { 8 },
         }
     }
 
@@ -180,10 +181,10 @@ pub fn check(
     });
     let mut gatherer = Gatherer::default();
     learned.found.iter().for_each(|found| gatherer.control(found.clone()));
-    let mut trials = Vec::new();
+    let (mut trials, mut shown): (Vec<Trial>, Vec<Vec<usize>>) = (Vec::new(), Vec::new());
     for (planned, result) in planned.iter().zip(results) {
         let Some((trial, found)) = result else { continue };
-        gatherer.trial(planned, found);
+        shown.push(gatherer.trial(planned, found));
         trials.push(trial);
     }
     let mut notes = if check.trials.is_empty() { plan::left_out(&learned) } else { Vec::new() };
@@ -192,6 +193,9 @@ pub fn check(
         notes.push(format!("{} of {} trials were not run: {why}", planned.len() - trials.len(), planned.len()));
     }
     confirm(&runner, &learned, &rules, &mut gatherer, jobs, &go_on, progress);
+    for (trial, indices) in trials.iter_mut().zip(&shown) {
+        trial.findings = indices.iter().filter_map(|index| gatherer.fingerprint(*index)).collect();
+    }
     let tried = trials
         .iter()
         .filter(|trial| matches!(trial.outcome, quietus_reports::Outcome::Ended | quietus_reports::Outcome::Killed))

@@ -38,13 +38,17 @@ impl Gatherer {
         });
     }
 
-    pub(super) fn trial(&mut self, planned: &Planned, found: Vec<Found>) {
+    /// Takes what one trial found; says which of all findings those are.
+    pub(super) fn trial(&mut self, planned: &Planned, found: Vec<Found>) -> Vec<usize> {
         let place = format!("{} at {}", planned.plan.injection_text(), planned.plan.point_text());
-        let mut counted: Vec<String> = Vec::new();
-        for one in found {
-            let first_here = !counted.contains(&one.fingerprint);
-            counted.push(one.fingerprint.clone());
-            match self.all.iter_mut().find(|known| known.found.fingerprint == one.fingerprint) {
+        let mut counted: Vec<usize> = Vec::new();
+        for mut one in found {
+            let index = self.all.iter_mut().position(|known| known.found.unify(&mut one)).unwrap_or(self.all.len());
+            let first_here = !counted.contains(&index);
+            if first_here {
+                counted.push(index);
+            }
+            match self.all.get_mut(index) {
                 Some(known) => {
                     if first_here {
                         known.hits += 1;
@@ -69,6 +73,12 @@ impl Gatherer {
                 }),
             }
         }
+        counted
+    }
+
+    /// The fingerprint of one of all findings.
+    pub(super) fn fingerprint(&self, index: usize) -> Option<String> {
+        self.all.get(index).map(|known| known.found.fingerprint.clone())
     }
 
     /// Puts the surest trial of each finding first: one that shows many findings,
@@ -107,9 +117,9 @@ impl Gatherer {
         for known in
             self.all.iter_mut().filter(|known| known.plans.contains(plan) && !known.informational && !runs.is_empty())
         {
-            let again: Vec<&Found> = runs
+            let again: Vec<Found> = runs
                 .iter()
-                .filter_map(|found| found.iter().find(|one| one.fingerprint == known.found.fingerprint))
+                .filter_map(|found| found.iter().find(|one| known.found.unify(&mut (*one).clone())).cloned())
                 .collect();
             let now = Confirmed { hits: count(again.len()), runs: count(runs.len()) };
             let rate = |confirmed: Confirmed| u64::from(confirmed.hits) * 1000 / u64::from(confirmed.runs.max(1));
@@ -119,7 +129,9 @@ impl Gatherer {
             known.confirmed = Some(now);
             // A confirmation waits longer, so it can tell what ends by itself from what stays.
             if let Some(worst) = again.iter().max_by_key(|found| found.severity) {
+                let fingerprint = std::mem::take(&mut known.found.fingerprint);
                 known.found = (*worst).clone();
+                known.found.fingerprint = fingerprint;
             }
             if let Some(index) = known.plans.iter().position(|other| other == plan) {
                 known.plans.swap(0, index);

@@ -17,6 +17,8 @@ pub struct Limits {
     pub linger: Duration,
     /// How long an idle control is waited for.
     pub horizon: Duration,
+    /// At how many looks in a row an agent must be at rest and listen to count as a server.
+    pub serves_after: u32,
     /// How often `horizon` is granted again to a control that is busy.
     pub horizon_rounds: u32,
 }
@@ -84,6 +86,8 @@ pub enum State {
         idle: Option<bool>,
         /// How often the horizon was granted.
         round: u32,
+        /// At how many looks in a row it was at rest and listened.
+        rests: u32,
     },
     /// Over.
     Done(Outcome),
@@ -161,7 +165,7 @@ impl Machine {
             (_, Event::Interrupted) => done(Outcome::Interrupted),
 
             (State::Starting, Event::Started) if self.ops.is_empty() => {
-                (State::Controlling { idle: None, round: 0 }, vec![arm_idle()])
+                (State::Controlling { idle: None, round: 0, rests: 0 }, vec![arm_idle()])
             }
             (State::Starting, Event::Started) => self.advance(0),
 
@@ -199,23 +203,16 @@ impl Machine {
             (State::Controlling { .. }, Event::Reached(usize::MAX)) => {
                 (state.clone(), vec![Action::Census(Occasion::Idle)])
             }
-            (State::Controlling { round, .. }, Event::Looked(look)) if look.busy => {
-                (State::Controlling { idle: None, round: *round }, vec![Action::SetTimer(Timer::Recheck, RECHECK)])
-            }
-            (State::Controlling { .. }, Event::Looked(look)) if look.listens => done(Outcome::Idle { listens: true }),
-            (State::Controlling { round, .. }, Event::Looked(_)) => (
-                State::Controlling { idle: Some(false), round: *round },
-                vec![Action::SetTimer(Timer::Recheck, RECHECK)],
-            ),
+            (State::Controlling { round, rests, .. }, Event::Looked(look)) => self.looked(*round, *rests, *look),
             (State::Controlling { .. }, Event::Timer(Timer::Recheck)) => (state.clone(), vec![arm_idle()]),
             (State::Controlling { idle: Some(listens), .. }, Event::Timer(Timer::Horizon)) => {
                 done(Outcome::Idle { listens: *listens })
             }
-            (State::Controlling { idle: None, round }, Event::Timer(Timer::Horizon))
+            (State::Controlling { idle: None, round, .. }, Event::Timer(Timer::Horizon))
                 if *round < self.limits.horizon_rounds =>
             {
                 (
-                    State::Controlling { idle: None, round: round + 1 },
+                    State::Controlling { idle: None, round: round + 1, rests: 0 },
                     vec![Action::SetTimer(Timer::Horizon, self.limits.horizon)],
                 )
             }
@@ -232,6 +229,16 @@ impl Machine {
             (_, Event::Timer(_) | Event::Reached(_) | Event::Looked(_)) => (state.clone(), Vec::new()),
             (State::Ready | State::Done(_), _) => return Err(illegal()),
         })
+    }
+
+    /// What follows a look at a control that may be at rest.
+    fn looked(&self, round: u32, rests: u32, look: Look) -> Next {
+        let rests = if look.listens && !look.busy { rests + 1 } else { 0 };
+        if rests >= self.limits.serves_after {
+            return done(Outcome::Idle { listens: true });
+        }
+        let idle = (!look.busy).then_some(look.listens);
+        (State::Controlling { idle, round, rests }, vec![Action::SetTimer(Timer::Recheck, RECHECK)])
     }
 
     fn acts_before(&self, op: usize) -> bool {
