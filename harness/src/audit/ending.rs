@@ -82,6 +82,10 @@ fn by_signal(
                 "a PID 1 gets no default action: without a handler {sent} does nothing (pid_namespaces(7))"
             )));
         }
+        if let Some(cause) = discarded(case, signals, &sent) {
+            let title = format!("{sent} came before the agent could take it: it ran on for {grace} until SIGKILL");
+            return Found::new(Code::SignalIgnored, subject, title, &[&names]).with_cause(Some(cause));
+        }
         let child = census.into_iter().flat_map(Census::alive).find(|process| {
             process.parent == agent.id.pid && signals.iter().all(|signal| process.masks.takes_default(*signal))
         });
@@ -91,6 +95,22 @@ fn by_signal(
         }
     }
     Found::new(Code::Hang, subject, format!("the agent did not end within {grace} of {sent} and was killed"), &[&names])
+}
+
+/// Why the kernel threw the signal away when it came: what the agent set up later
+/// cannot bring it back.
+fn discarded(case: Case<'_>, signals: &[Signal], sent: &str) -> Option<String> {
+    let census = case.evidence.censuses.get(&Occasion::Injection)?;
+    let masks = census.find(case.evidence.leader?)?.masks;
+    if signals.iter().all(|signal| masks.ignores(*signal)) {
+        Some(format!("{sent} was set to be ignored (SigIgn) when it came"))
+    } else if case.evidence.pid1 && signals.iter().all(|signal| masks.takes_default(*signal)) {
+        Some(format!(
+            "a PID 1 gets no default action: {sent} came before the agent had a handler and was thrown away (pid_namespaces(7))"
+        ))
+    } else {
+        None
+    }
 }
 
 fn waits_for_a_child(agent: &ProcessRecord) -> bool {

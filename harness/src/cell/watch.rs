@@ -7,7 +7,7 @@ use super::paths::path_text;
 use crate::model::FileSize;
 use globset::{GlobBuilder, GlobMatcher};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
+use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use std::ffi::OsStr;
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;

@@ -80,11 +80,6 @@ impl OutputFollower {
         self.patterns.iter().find(|known| known.text == pattern).map_or(0, |known| known.seen)
     }
 
-    /// Whether anything waits for a line.
-    pub(crate) fn has_patterns(&self) -> bool {
-        !self.patterns.is_empty()
-    }
-
     /// What is kept.
     pub(crate) fn into_tail(mut self) -> OutputTail {
         for partial in std::mem::take(&mut self.partial) {

@@ -75,15 +75,16 @@ fn line_pattern(line: &str) -> Option<String> {
 /// Up to `LINES` lines spread over the output, the first and the last among them.
 fn chosen_lines(lines: &[String]) -> Vec<Point> {
     let mut points: Vec<Point> = Vec::new();
-    let count = lines.len();
-    let steps = LINES.min(count);
-    for step in 0..steps {
-        let index = if steps == 1 { 0 } else { step * (count - 1) / (steps - 1) };
+    for index in 0..lines.len() {
         if let Some(point) = line_point(lines, index).filter(|point| !points.contains(point)) {
             points.push(point);
         }
     }
-    points
+    let count = points.len();
+    if count <= LINES {
+        return points;
+    }
+    (0..LINES).filter_map(|step| points.get(step * (count - 1) / (LINES - 1)).cloned()).collect()
 }
 
 /// The default set: at the start, while it runs, at its output, at its end or at

@@ -48,6 +48,9 @@ pub(super) struct FullSession {
     pub(super) terminal: bool,
     pub(super) predicates: Vec<(String, u32)>,
     pub(super) predicate_pid: Option<i32>,
+    /// The agent's pid, from its start on.
+    pub(super) leader_pid: Option<i32>,
+    /// The agent by its descriptor; none if it ended before it could be opened.
     pub(super) leader: Option<Started>,
     pub(super) host: Option<Started>,
     pub(super) helpers: BTreeSet<ProcessId>,
@@ -100,6 +103,7 @@ impl FullSession {
             terminal,
             predicates,
             predicate_pid: None,
+            leader_pid: None,
             leader: None,
             host: None,
             helpers: BTreeSet::new(),
@@ -154,7 +158,7 @@ impl FullSession {
 
     /// Whether the armed point is reached now.
     fn check_armed(&mut self) {
-        if self.leader.is_none() {
+        if self.leader_pid.is_none() {
             return;
         }
         let Some(mut armed) = self.armed.take() else { return };
@@ -174,7 +178,7 @@ impl FullSession {
     fn timeout(&self) -> Option<Duration> {
         let now = Instant::now();
         let timers = self.timers.values().copied();
-        let armed = self.armed.as_ref().filter(|_| self.leader.is_some()).and_then(|armed| match &armed.wait {
+        let armed = self.armed.as_ref().filter(|_| self.leader_pid.is_some()).and_then(|armed| match &armed.wait {
             Waiting::Until(deadline) => Some(*deadline),
             Waiting::Looks(_) => Some(now + LOOK_EVERY),
             _ => None,
@@ -316,17 +320,14 @@ impl FullSession {
 
     fn agent_started(&mut self, pid: i32) {
         self.started = Some(Instant::now());
-        match crate::cell::open_process(self.cell.proc(), pid) {
-            Ok(directory) => {
-                if let Some(record) = crate::cell::look_at(self.cell.proc(), pid, crate::cell::Depth::Processes) {
-                    self.roles.leader(record.id);
-                    self.evidence.leader = Some(record.id);
-                }
-                self.leader = Some(Started { pid, directory });
+        self.leader_pid = Some(pid);
+        // An agent can have ended by now; that it was reaped is the next message then.
+        if let Ok(directory) = crate::cell::open_process(self.cell.proc(), pid) {
+            if let Some(record) = crate::cell::look_at(self.cell.proc(), pid, crate::cell::Depth::Processes) {
+                self.roles.leader(record.id);
+                self.evidence.leader = Some(record.id);
             }
-            Err(errno) => {
-                self.failed = Some(DriverError::System { what: "open the agent's process", why: errno.to_string() })
-            }
+            self.leader = Some(Started { pid, directory });
         }
         self.say(Event::Started);
     }
@@ -334,7 +335,7 @@ impl FullSession {
     fn reaped(&mut self, pid: i32, status: i32) {
         let Some(ended) = Ended::from_wait_status(status) else { return };
         let at = self.now();
-        if self.leader.as_ref().is_some_and(|leader| leader.pid == pid) && self.evidence.ended.is_none() {
+        if self.leader_pid == Some(pid) && self.evidence.ended.is_none() {
             self.read_outputs();
             // What it wrote before it ended may hold the line that is waited for.
             self.check_armed();

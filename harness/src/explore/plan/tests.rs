@@ -20,7 +20,17 @@ fn learned(kind: Kind, lines: &[&str]) -> Learned {
 fn shown(kind: Kind, lines: &[&str], pty: bool, pid1: bool) -> String {
     let wanted = Wanted { send: injection("TERM"), grace: Duration::from_secs(5), pty, pid1, ready: None };
     let set = default_set(&learned(kind, lines), &wanted);
-    set.iter().map(|one| format!("{} at {} ({}){}\n", one.plan.injection_text(), one.plan.point_text(), one.label, if one.informational { " informational" } else { "" })).collect()
+    set.iter()
+        .map(|one| {
+            format!(
+                "{} at {} ({}){}\n",
+                one.plan.injection_text(),
+                one.plan.point_text(),
+                one.label,
+                if one.informational { " informational" } else { "" }
+            )
+        })
+        .collect()
 }
 
 #[test]

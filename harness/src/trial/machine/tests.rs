@@ -6,7 +6,15 @@ use proptest::prelude::*;
 
 fn limits() -> Limits {
     let s = Duration::from_secs;
-    Limits { reach: s(1), settle: s(2), settle_rounds: 2, linger: s(3), horizon: s(4), horizon_rounds: 1, serves_after: 2 }
+    Limits {
+        reach: s(1),
+        settle: s(2),
+        settle_rounds: 2,
+        linger: s(3),
+        horizon: s(4),
+        horizon_rounds: 1,
+        serves_after: 2,
+    }
 }
 
 fn machine(at: &[&str], send: &str) -> Machine {
@@ -45,7 +53,11 @@ fn a_plain_trial_goes_from_point_to_quiet() {
     assert_eq!(state, State::Done(Outcome::Ended));
     assert_eq!(
         actions[2],
-        [Action::Census(Occasion::Injection), Action::Inject(Step::Signal(Signal::TERM, Target::Leader)), Action::SetTimer(Timer::Grace, Duration::from_secs(5))]
+        [
+            Action::Census(Occasion::Injection),
+            Action::Inject(Step::Signal(Signal::TERM, Target::Leader)),
+            Action::SetTimer(Timer::Grace, Duration::from_secs(5))
+        ]
     );
     assert_eq!(actions[3], [Action::SetTimer(Timer::Settle, Duration::from_secs(2)), Action::AwaitQuiet]);
 }
@@ -71,8 +83,17 @@ fn the_census_is_taken_once_before_the_first_injection() {
 fn an_agent_that_ends_first_is_missed_unless_it_was_hit() {
     let machine = machine(&["output:/x/"], "TERM");
     assert_eq!(follow(&machine, &[Event::Started, ENDED]).0, State::Done(Outcome::Missed));
-    let act = |at: &[&str]| Act { at: at.iter().map(|point| point.parse().expect("a point")).collect(), send: Injection::signal(Signal::INT) };
-    let plan = TrialPlan { acts: vec![act(&["start"]), act(&["output:/y/"])], grace: Duration::ZERO, stdin: Stdin::Closed, pty: false, pid1: false };
+    let act = |at: &[&str]| Act {
+        at: at.iter().map(|point| point.parse().expect("a point")).collect(),
+        send: Injection::signal(Signal::INT),
+    };
+    let plan = TrialPlan {
+        acts: vec![act(&["start"]), act(&["output:/y/"])],
+        grace: Duration::ZERO,
+        stdin: Stdin::Closed,
+        pty: false,
+        pid1: false,
+    };
     let twice = Machine::new(&plan, limits());
     assert!(matches!(follow(&twice, &[Event::Started, ENDED]).0, State::Settling { killed: false, .. }));
     assert_eq!(follow(&twice, &[Event::Started, Event::Timer(Timer::Reach)]).0, State::Killing);
@@ -95,7 +116,10 @@ fn the_busy_get_more_time_and_survivors_a_last_look() {
     assert_eq!(with(&[look(0, false, false)]), State::Done(Outcome::Ended));
     assert!(matches!(with(&[look(1, true, false)]), State::Settling { round: 1, .. }));
     let again = [look(1, true, false), Event::Timer(Timer::Settle)];
-    assert!(matches!(with(&[&again[..], &again[..], &[look(1, true, false)]].concat()), State::Lingering { .. }), "not for ever");
+    assert!(
+        matches!(with(&[&again[..], &again[..], &[look(1, true, false)]].concat()), State::Lingering { .. }),
+        "not for ever"
+    );
     assert_eq!(with(&[look(1, false, false), Event::Timer(Timer::Linger)]), State::Done(Outcome::Ended));
     assert_eq!(with(&[look(1, false, false), Event::Quiet]), State::Done(Outcome::Ended));
 }
@@ -135,7 +159,10 @@ fn states() -> Vec<State> {
 fn events() -> Vec<Event> {
     let mut events = vec![Event::Started, ENDED, Event::Quiet, Event::Lost("gone".to_owned()), Event::Interrupted];
     events.extend([Event::Reached(0), Event::Reached(1), Event::Reached(usize::MAX)]);
-    events.extend([Timer::Reach, Timer::Wait, Timer::Grace, Timer::Settle, Timer::Linger, Timer::Horizon, Timer::Recheck].map(Event::Timer));
+    events.extend(
+        [Timer::Reach, Timer::Wait, Timer::Grace, Timer::Settle, Timer::Linger, Timer::Horizon, Timer::Recheck]
+            .map(Event::Timer),
+    );
     for alive in 0..2 {
         events.extend([look(alive, false, false), look(alive, true, false), look(alive, false, true)]);
     }
