@@ -85,15 +85,27 @@ pub(crate) fn parse_listeners(text: &str, datagrams: bool) -> Vec<(u16, u64)> {
         .collect()
 }
 
-/// The inodes of listening sockets in `/proc/PID/net/unix`, with their path or abstract name.
-pub(crate) fn parse_unix_listeners(text: &str) -> Vec<(u64, String)> {
+/// A socket of `/proc/PID/net/unix`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UnixSocket {
+    pub(crate) inode: u64,
+    pub(crate) listens: bool,
+    /// Its path; an abstract name starts with `@`; empty without a name.
+    pub(crate) path: String,
+}
+
+/// The sockets of `/proc/PID/net/unix`.
+pub(crate) fn parse_unix_sockets(text: &str) -> Vec<UnixSocket> {
     text.lines()
         .skip(1)
         .filter_map(|line| {
             let fields: Vec<&str> = line.split_ascii_whitespace().collect();
             let flags = u32::from_str_radix(fields.get(3)?, 16).ok()?;
-            (flags & 0x1_0000 != 0)
-                .then(|| Some((fields.get(6)?.parse().ok()?, fields.get(7).copied().unwrap_or_default().to_owned())))?
+            Some(UnixSocket {
+                inode: fields.get(6)?.parse().ok()?,
+                listens: flags & 0x1_0000 != 0,
+                path: fields.get(7).copied().unwrap_or_default().to_owned(),
+            })
         })
         .collect()
 }
@@ -137,14 +149,15 @@ mod tests {
         let text = "  sl  local_address rem_address   st\n   0: 0100007F:1F90 00000000:0000 0A 0:0 0:0 0 1000 0 777 1\n   1: 0100007F:1F91 0100007F:0050 01 0:0 0:0 0 1000 0 778 1\n";
         assert_eq!(parse_listeners(text, false), [(8080, 777)]);
         let unix = "Num RefCount Protocol Flags Type St Inode Path\n0: 00000002 00000000 00010000 0001 01 31 /run/a.sock\n0: 00000003 00000000 00000000 0001 03 32\n";
-        assert_eq!(parse_unix_listeners(unix), [(31, "/run/a.sock".to_owned())]);
+        let read: Vec<_> = parse_unix_sockets(unix).into_iter().map(|s| (s.inode, s.listens, s.path)).collect();
+        assert_eq!(read, [(31, true, "/run/a.sock".to_owned()), (32, false, String::new())]);
     }
 
     proptest! {
         #[test]
         fn nonsense_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..120)) {
             let text = String::from_utf8_lossy(&bytes);
-            let _ = (parse_stat(&bytes), parse_masks(&text), parse_arguments(&bytes), parse_listeners(&text, true), parse_unix_listeners(&text), parse_syscall(&text));
+            let _ = (parse_stat(&bytes), parse_masks(&text), parse_arguments(&bytes), parse_listeners(&text, true), parse_unix_sockets(&text), parse_syscall(&text));
         }
     }
 }

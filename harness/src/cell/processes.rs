@@ -1,7 +1,7 @@
 //! A census of processes through an open /proc directory: the cell's, or the host's.
 
 use super::proc_text::{
-    parse_arguments, parse_listeners, parse_masks, parse_stat, parse_switches, parse_syscall, parse_unix_listeners,
+    parse_arguments, parse_listeners, parse_masks, parse_stat, parse_switches, parse_syscall, parse_unix_sockets,
     socket_inode,
 };
 use crate::model::{Listener, ProcessId, ProcessRecord, ThreadRecord};
@@ -179,16 +179,33 @@ pub(crate) fn listeners(proc: impl AsFd + Copy, processes: &[ProcessRecord]) -> 
     found
 }
 
-/// Whether one of these processes listens on a Unix socket.
-pub(crate) fn listens_on_unix(proc: impl AsFd + Copy, processes: &[ProcessRecord]) -> bool {
-    let Some(table) = processes.iter().filter(|p| !p.is_zombie()).find_map(|p| open_process(proc, p.id.pid).ok())
-    else {
-        return false;
-    };
-    let listening = parse_unix_listeners(&read_table(&table, "net/unix").unwrap_or_default());
-    processes
+/// The Unix sockets that these processes have bound or listen on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct UnixSockets {
+    /// One of them listens.
+    pub(crate) listening: bool,
+    /// One of them has an abstract name, which belongs to the network namespace.
+    pub(crate) abstract_name: bool,
+}
+
+/// Looks for Unix sockets of these processes.
+pub(crate) fn unix_sockets(proc: impl AsFd + Copy, processes: &[ProcessRecord]) -> UnixSockets {
+    let held: Vec<u64> = processes
         .iter()
         .flat_map(|process| process.descriptors.values())
         .filter_map(|link| socket_inode(link))
-        .any(|inode| listening.iter().any(|(known, _)| *known == inode))
+        .collect();
+    if held.is_empty() {
+        return UnixSockets::default();
+    }
+    let Some(table) = processes.iter().filter(|p| !p.is_zombie()).find_map(|p| open_process(proc, p.id.pid).ok())
+    else {
+        return UnixSockets::default();
+    };
+    let known = parse_unix_sockets(&read_table(&table, "net/unix").unwrap_or_default());
+    let own = || known.iter().filter(|socket| held.contains(&socket.inode));
+    UnixSockets {
+        listening: own().any(|socket| socket.listens),
+        abstract_name: own().any(|socket| socket.path.starts_with('@')),
+    }
 }

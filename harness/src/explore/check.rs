@@ -181,10 +181,10 @@ pub fn check(
     });
     let mut gatherer = Gatherer::default();
     learned.found.iter().for_each(|found| gatherer.control(found.clone()));
-    let (mut trials, mut shown): (Vec<Trial>, Vec<Vec<usize>>) = (Vec::new(), Vec::new());
+    let (mut trials, mut shown): (Vec<Trial>, Vec<(&Planned, Vec<usize>)>) = (Vec::new(), Vec::new());
     for (planned, result) in planned.iter().zip(results) {
         let Some((trial, found)) = result else { continue };
-        shown.push(gatherer.trial(planned, found));
+        shown.push((planned, gatherer.trial(planned, found)));
         trials.push(trial);
     }
     let mut notes = if check.trials.is_empty() { plan::left_out(&learned) } else { Vec::new() };
@@ -193,7 +193,14 @@ pub fn check(
         notes.push(format!("{} of {} trials were not run: {why}", planned.len() - trials.len(), planned.len()));
     }
     confirm(&runner, &learned, &rules, &mut gatherer, jobs, &go_on, progress);
-    for (trial, indices) in trials.iter_mut().zip(&shown) {
+    let ended_well: Vec<TrialPlan> = trials
+        .iter()
+        .zip(&shown)
+        .filter(|(trial, _)| trial.outcome == quietus_reports::Outcome::Ended && trial.findings.is_empty())
+        .map(|(_, (planned, _))| planned.plan.clone())
+        .collect();
+    gatherer.excuse_starting_pid1(&ended_well);
+    for (trial, (_, indices)) in trials.iter_mut().zip(&shown) {
         trial.findings = indices.iter().filter_map(|index| gatherer.fingerprint(*index)).collect();
     }
     let tried = trials

@@ -15,7 +15,7 @@ pub struct Learned {
     pub kind: Kind,
     /// Whether it listens on a socket.
     pub listens: bool,
-    /// Whether it listens on a port of the host's network.
+    /// Whether it holds a port or an abstract socket, which trials side by side would share.
     pub uses_ports: bool,
     /// What its standard input is in the trials.
     pub stdin: Stdin,
@@ -160,7 +160,7 @@ fn conclude(check: &Check, kind: Kind, stdin: Stdin, first: &Control, second: &C
     let uses_ports = [first, second]
         .iter()
         .flat_map(|control| control.evidence().censuses.values())
-        .any(|census| !census.listeners.is_empty());
+        .any(|census| census.shares_network);
     let mut lines: Vec<String> = shown.evidence().output.lines.iter().map(|(_, line)| line.clone()).collect();
     let other: Vec<&String> = second.evidence().output.lines.iter().map(|(_, line)| line).collect();
     lines.retain(|line| other.contains(&line) || kind == Kind::Session);

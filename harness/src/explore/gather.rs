@@ -5,7 +5,7 @@ use crate::audit::Found;
 use crate::model::{Point, Token, TrialPlan};
 use crate::scenario::Allow;
 use globset::GlobBuilder;
-use quietus_reports::{Confirmed, Finding, Severity};
+use quietus_reports::{Code, Confirmed, Finding, Severity};
 use std::cmp::Reverse;
 
 /// A finding with where it was seen.
@@ -135,6 +135,24 @@ impl Gatherer {
             }
             if let Some(index) = known.plans.iter().position(|other| other == plan) {
                 known.plans.swap(0, index);
+            }
+        }
+    }
+
+    /// A PID 1 that has no handler yet cannot be terminated, whatever it does: that
+    /// is told, but it stops nobody when the agent ends well once it has started.
+    pub(super) fn excuse_starting_pid1(&mut self, ended_well: &[TrialPlan]) {
+        let settled = |plan: &TrialPlan| {
+            plan.acts
+                .iter()
+                .flat_map(|act| &act.at)
+                .any(|spec| matches!(spec.point, Point::Idle | Point::Output { .. }))
+        };
+        let well = ended_well.iter().any(|plan| plan.pid1 && settled(plan));
+        for known in self.all.iter_mut().filter(|known| matches!(known.found.code, Code::Hang | Code::SignalIgnored)) {
+            if well && !known.plans.is_empty() && known.plans.iter().all(|plan| plan.pid1 && !settled(plan)) {
+                known.found.severity = known.found.severity.min(Severity::Warn);
+                known.found.evidence.push("only while the agent starts: later it ends well. An init in front of it (docker run --init) closes the gap".to_owned());
             }
         }
     }

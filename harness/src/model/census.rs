@@ -232,6 +232,9 @@ pub struct Census {
     pub processes: Vec<ProcessRecord>,
     /// What they listen on.
     pub listeners: Vec<Listener>,
+    /// Whether they hold something that every user of the network shares: a port
+    /// or an abstract Unix socket.
+    pub shares_network: bool,
 }
 
 impl Census {

@@ -1,7 +1,7 @@
 //! Takes censuses, and looks for what the kernel has no event for.
 
 use super::session::FullSession;
-use crate::cell::{Depth, activity, listens_on_unix};
+use crate::cell::{Depth, activity, unix_sockets};
 use crate::driver::{Event, Look, Occasion, Session as _};
 use crate::model::{Census, Ended, Point, PointSpec, ProcessId, ProcessRecord};
 use crate::sys::Command;
@@ -44,15 +44,17 @@ impl FullSession {
         let mut processes = self.agent_processes(depth);
         self.roles.assign(&mut processes);
         let listeners = self.cell.listeners(&processes);
+        let unix = unix_sockets(self.cell.proc(), &processes);
+        let shares_network = !listeners.is_empty() || unix.abstract_name;
         let agents: Vec<&ProcessRecord> =
             processes.iter().filter(|process| !process.helper && !process.is_zombie()).collect();
         let pids: Vec<i32> = agents.iter().map(|process| process.id.pid).collect();
         if matches!(occasion, Occasion::Idle | Occasion::Settled) {
             let busy = !activity(self.cell.proc(), &pids).0;
-            let listens = !listeners.is_empty() || listens_on_unix(self.cell.proc(), &processes);
+            let listens = !listeners.is_empty() || unix.listening;
             self.say(Event::Looked(Look { alive: pids.len(), busy, listens }));
         }
-        let census = Census { at: self.now(), processes, listeners };
+        let census = Census { at: self.now(), processes, listeners, shares_network };
         if occasion == Occasion::Idle {
             // The first rest is what later ones are timed by.
             self.evidence.censuses.entry(occasion).or_insert(census);
