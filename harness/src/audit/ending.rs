@@ -3,7 +3,7 @@
 use super::processes::leader;
 use super::rules::allowed_exit;
 use super::{Case, Found};
-use crate::driver::Occasion;
+use crate::model::Occasion;
 use crate::model::{Census, Ended, ProcessRecord, Signal, Step, format_span};
 use crate::scenario::Kind;
 use quietus_reports::{Code, Severity};

@@ -2,8 +2,8 @@
 
 use super::files::is_temporary_place;
 use super::names::{is_lock_name, is_manifest, is_temporary_name, pattern_of};
-use crate::driver::{Evidence, Occasion};
 use crate::model::{Ended, FileChange, FileKind, FileNode, IpcObject, TerminalState};
+use crate::model::{Evidence, Occasion};
 use crate::scenario::Kind;
 use quietus_reports::fingerprint::normalise;
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,7 +3,7 @@
 use super::names::{base, is_below, is_in_cache, is_lock_name, is_log, is_manifest, is_temporary_name};
 use super::processes::leader;
 use super::{Case, Found, torn};
-use crate::driver::{Evidence, Occasion};
+use crate::model::{Evidence, Occasion};
 use crate::model::{FileChange, FileKind, FileNode};
 use crate::scenario::Kind;
 use quietus_reports::{Code, Origin, Severity, fingerprint::normalise};

@@ -18,7 +18,7 @@ pub use expected::{Expected, learn};
 pub use found::Found;
 pub use rules::{Rules, allowed_exit};
 
-use crate::driver::Evidence;
+use crate::model::Evidence;
 use crate::model::TrialPlan;
 
 /// One trial as the audit sees it.
@@ -65,7 +65,7 @@ pub fn audit(case: Case<'_>) -> Vec<Found> {
 pub fn audit_control(evidence: &Evidence) -> Vec<Found> {
     evidence
         .censuses
-        .get(&crate::driver::Occasion::Idle)
+        .get(&crate::model::Occasion::Idle)
         .map(|census| processes::zombies_of(census, evidence))
         .unwrap_or_default()
 }

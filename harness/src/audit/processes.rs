@@ -1,8 +1,8 @@
 //! Processes that outlive the agent, what they hold, and the dead nobody waits for.
 
 use super::{Case, Found};
-use crate::driver::{Evidence, Occasion};
 use crate::model::{Census, ProcessRecord, Signal, Step, Target};
+use crate::model::{Evidence, Occasion};
 use crate::scenario::Kind;
 use quietus_reports::{Code, Origin, Severity, fingerprint::normalise};
 

@@ -3,7 +3,6 @@
 //! A driver observes and acts; it decides nothing. What happens next is decided
 //! by `trial`, which sees only [`Event`]s and answers with [`Action`]s.
 
-mod evidence;
 mod full;
 mod guarantee;
 mod interrupt;
@@ -11,15 +10,15 @@ mod mock;
 mod output;
 // mod portable;
 
-pub use evidence::{Evidence, OutputTail, Reaped};
 pub use full::FullDriver;
 pub use guarantee::{Mechanisms, guarantee_of};
 pub use interrupt::Interrupt;
 pub use mock::{MockDriver, MockSession};
 // pub use portable::PortableDriver;
 
+pub use crate::model::{Evidence, Occasion, OutputTail, Reaped};
+
 use crate::model::{Ended, PointSpec, Step, TrialPlan};
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -107,21 +106,6 @@ impl DriverError {
     }
 }
 
-/// When a census is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Occasion {
-    /// All threads of a control are blocked.
-    Idle,
-    /// Right before the first injection.
-    Injection,
-    /// The grace is over and the agent still runs.
-    GraceEnd,
-    /// The agent has ended and so has the time to settle.
-    Settled,
-    /// The survivors were given more time.
-    Lingered,
-}
-
 /// The timers of a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Timer {
@@ -197,6 +181,3 @@ pub enum Event {
     /// A person asked to stop.
     Interrupted,
 }
-
-/// Evidence of censuses by occasion.
-pub type Censuses = BTreeMap<Occasion, crate::model::Census>;

@@ -3,6 +3,7 @@
 
 mod census;
 mod ended;
+mod evidence;
 mod injection;
 mod plan;
 mod point;
@@ -16,6 +17,7 @@ pub use census::{
     SignalMasks, TerminalState, ThreadRecord,
 };
 pub use ended::Ended;
+pub use evidence::{Evidence, Occasion, OutputTail, Reaped};
 pub use injection::{Injection, InjectionError, Step, Target};
 pub use plan::{Act, Stdin, StdinThen, TrialPlan};
 pub use point::{FileSize, Point, PointError, PointSpec, SizeRelation, parse_size};

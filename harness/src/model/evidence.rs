@@ -1,8 +1,23 @@
 //! What one trial has shown, as plain data for the audit.
 
-use super::Censuses;
-use crate::model::{Ended, FileTree, IpcObject, ProcessId, TerminalState};
+use super::{Census, Ended, FileTree, IpcObject, ProcessId, TerminalState};
+use std::collections::BTreeMap;
 use std::time::Duration;
+
+/// When a census is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Occasion {
+    /// All threads of a control are blocked.
+    Idle,
+    /// Right before the first injection.
+    Injection,
+    /// The grace is over and the agent still runs.
+    GraceEnd,
+    /// The agent has ended and so has the time to settle.
+    Settled,
+    /// The survivors were given more time.
+    Lingered,
+}
 
 /// What one trial has shown.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -18,7 +33,7 @@ pub struct Evidence {
     /// When the first injection was made.
     pub injected_at: Option<Duration>,
     /// The censuses.
-    pub censuses: Censuses,
+    pub censuses: BTreeMap<Occasion, Census>,
     /// Processes that were waited for, the agent excepted.
     pub reaped: Vec<Reaped>,
     /// What changed in the files.
