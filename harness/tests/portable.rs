@@ -24,6 +24,7 @@ fn limits() -> Limits {
         settle_rounds: 2,
         linger: Duration::ZERO,
         horizon: Duration::from_secs(60),
+        serves_after: 2,
         horizon_rounds: 1,
     }
 }
@@ -121,6 +122,25 @@ fn a_clean_agent_leaves_clean_evidence() {
         assert!(evidence.files.nodes.is_empty() && evidence.files.unread.is_empty(), "{:?}", evidence.files);
         assert!(evidence.leader.is_some() && settled(&record).is_empty());
         assert_eq!(evidence.temporary, ["/tmp"]);
+    }
+}
+
+#[test]
+fn an_agent_is_in_the_cgroup_that_the_guarantee_names() {
+    for containment in BOTH {
+        let bench = Bench::new(containment);
+        let named =
+            driver(bench.path(), containment).guarantee().mechanisms.contains(&"cgroup v2 of its own".to_owned());
+        assert!(!named || containment == Containment::Cgroup);
+        for send in ["KILL", "parent-death"] {
+            let record = bench.run("cat /proc/self/cgroup", plan(&[("output:/never/", send)]));
+            let output = String::from_utf8_lossy(&record.evidence.output.tail).into_owned();
+            assert_eq!(
+                output.lines().any(|line| line.starts_with("0::") && line.contains("/quietus-")),
+                named,
+                "{output}"
+            );
+        }
     }
 }
 
@@ -326,6 +346,16 @@ fn what_cannot_be_done_here_says_so() {
     request.command = vec!["./no-such-agent".into()];
     assert_eq!(said(&request).as_deref(), Some("the agent: cannot find the program `./no-such-agent`"));
     request.command = vec!["true".into()];
+    let large = fs::File::create(bench.path().join("large")).expect("create");
+    large.set_len(3 << 30).expect("a hole");
+    assert_eq!(
+        said(&request).map(|text| text.replace(&bench.path().display().to_string(), "WORKSPACE")).as_deref(),
+        Some(
+            "the workspace WORKSPACE has more than 200000 files or 2 GiB, too much to be copied for every trial: \
+             use the full guarantee, which copies nothing, or a smaller workspace"
+        )
+    );
+    large.set_len(0).expect("no hole");
     request.prepare = vec![vec!["false".into()]];
     assert_eq!(said(&request).as_deref(), Some("prepare command `false`: it ended with exit 1"));
 }
@@ -336,7 +366,7 @@ fn files_that_may_not_be_read_are_told_and_removed() {
     let bench = Bench::new(Containment::KeeperOnly);
     let closed = bench.path().join("closed");
     fs::write(&closed, "secret").expect("write");
-    fs::set_permissions(&closed, fs::Permissions::from_mode(0)).expect("chmod");
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).expect("chmod");
     let record = bench.run("mkdir -p d/e; echo x > d/e/f; chmod 0 d; exit 0", plan(&[]));
     let unread: Vec<&String> = record.evidence.files.unread.iter().map(|(path, _)| path).collect();
     if rustix::process::geteuid().is_root() {
@@ -465,6 +495,17 @@ fn a_session_that_is_dropped_leaves_nothing() {
 
 const VICTIM: &str = "QUIETUS_TEST_VICTIM";
 
+/// Starts this program again, to be killed in the middle of a trial.
+fn start_victim(place: &Path, temporary: &Path) -> std::process::Child {
+    std::process::Command::new(std::env::current_exe().expect("this program"))
+        .args(["--exact", "victim", "--nocapture"])
+        .env(VICTIM, place)
+        .env("TMPDIR", temporary)
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("starts")
+}
+
 /// Runs as a process of its own, and is killed in the middle of a trial.
 #[test]
 fn victim() {
@@ -486,13 +527,7 @@ fn sigkill_of_quietus_leaves_nothing() {
         if containment == Containment::KeeperOnly {
             fs::write(place.path().join("keeper-only"), "").expect("write");
         }
-        let mut victim = std::process::Command::new(std::env::current_exe().expect("this program"))
-            .args(["--exact", "victim", "--nocapture"])
-            .env(VICTIM, place.path())
-            .env("TMPDIR", &temporary)
-            .stdout(std::process::Stdio::null())
-            .spawn()
-            .expect("starts");
+        let mut victim = start_victim(place.path(), &temporary);
         let held = hold_crowd(place.path());
         assert_eq!(fs::read_dir(&temporary).expect("read").count(), 1);
         victim.kill().expect("kill");
@@ -503,4 +538,30 @@ fn sigkill_of_quietus_leaves_nothing() {
         assert_eq!(fs::read_to_string(workspace.join("file")).expect("read"), "content");
         assert!(!workspace.join("deep").exists());
     }
+}
+
+#[test]
+fn sigkill_of_quietus_while_it_copies_leaves_nothing() {
+    let place = tempfile::tempdir().expect("a directory");
+    let (temporary, workspace) = (place.path().join("tmp"), place.path().join("workspace"));
+    for directory in [&temporary, &workspace] {
+        fs::create_dir(directory).expect("mkdir");
+    }
+    fs::write(place.path().join("keeper-only"), "").expect("write");
+    for number in 0..3000 {
+        fs::write(workspace.join(format!("file-{number}")), "content").expect("write");
+    }
+    let events = inotify::init(CreateFlags::CLOEXEC).expect("inotify");
+    inotify::add_watch(&events, &temporary, WatchFlags::CREATE | WatchFlags::DELETE).expect("a watch");
+    let mut victim = start_victim(place.path(), &temporary);
+    await_event(&events, "the directory of the trial");
+    victim.kill().expect("kill");
+    victim.wait().expect("ends");
+    while fs::read_dir(&temporary).expect("read").count() > 0 {
+        let _ = rustix::io::read(&events, &mut [0u8; 4096]);
+        if fs::read_dir(&temporary).expect("read").count() > 0 {
+            await_event(&events, "the removal of the directory");
+        }
+    }
+    assert!(!place.path().join("pids").exists(), "it was killed before the agent ran");
 }

@@ -31,6 +31,22 @@ pub(super) fn fork(extra_flags: libc::c_int) -> Result<i32, Errno> {
     check(result).map(|pid| pid as i32)
 }
 
+/// The flag of clone3(2); libc's constant is an int, too narrow for it.
+const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+
+/// Forks right into the cgroup with this directory (clone3(2), Linux 5.7), which
+/// spares the wait of a move between cgroups. Sandboxes may refuse the call.
+pub(super) fn fork_into(cgroup: RawFd) -> Result<i32, Errno> {
+    // SAFETY: clone_args is plain data.
+    let mut arguments: libc::clone_args = unsafe { std::mem::zeroed() };
+    arguments.flags = CLONE_INTO_CGROUP;
+    arguments.cgroup = u64::try_from(cgroup).map_err(|_| Errno::BADF)?;
+    arguments.exit_signal = libc::SIGCHLD as u64;
+    // SAFETY: without CLONE_VM the child works on a copy of this memory and of this stack.
+    let result = unsafe { libc::syscall(libc::SYS_clone3, &raw mut arguments, size_of::<libc::clone_args>()) };
+    check(result).map(|pid| pid as i32)
+}
+
 /// Gives every signal its default action and unblocks all: an agent must not
 /// inherit what a shell's `&` or `nohup` left in Quietus.
 pub(super) fn reset_signals() {

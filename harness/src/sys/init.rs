@@ -27,7 +27,7 @@ pub(super) struct Orders<'a> {
     /// Whether to make a terminal for the agent.
     pub(super) terminal: bool,
     pub(super) max_processes: u32,
-    /// `cgroup.procs` of the cgroup that programs are put into.
+    /// The directory of the cgroup that programs are put into.
     pub(super) enter: Option<RawFd>,
     /// What a keeper removes when Quietus is gone.
     pub(super) guarded: Option<&'a Guarded>,
@@ -233,11 +233,13 @@ fn start(
         return failed(libc::EMFILE);
     };
     let flags = if pid1 { libc::CLONE_NEWPID | libc::CLONE_NEWNS } else { 0 };
-    match child::fork(flags) {
+    let inside = orders.enter.map(child::fork_into).and_then(Result::ok);
+    let enter = orders.enter.filter(|_| inside.is_none());
+    match inside.map_or_else(|| child::fork(flags), Ok) {
         Err(errno) => failed(errno.raw_os_error()),
         Ok(0) => {
             let ready = if pid1 { mount_own_proc(orders.withhold) } else { Ok(()) };
-            let errno = match ready.and_then(|()| orders.enter.map_or(Ok(()), keeper::enter_cgroup)) {
+            let errno = match ready.and_then(|()| enter.map_or(Ok(()), keeper::enter_cgroup)) {
                 Ok(()) => child::become_program(program, terminal),
                 Err(errno) => errno.raw_os_error(),
             };

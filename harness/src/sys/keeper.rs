@@ -39,7 +39,7 @@ pub struct Keep<'a> {
     pub directory: &'a CStr,
     /// The agent's side of a terminal.
     pub terminal: Option<BorrowedFd<'a>>,
-    /// `cgroup.procs` of the cgroup of the trial.
+    /// The directory of the cgroup of the trial.
     pub enter: Option<BorrowedFd<'a>>,
     /// How many processes and threads this user may have from then on.
     pub max_processes: Option<u32>,
@@ -230,21 +230,23 @@ fn run(orders: &Orders<'_>, keep: &Keep<'_>) -> ! {
     child::leave(i32::from(groups.and(tree).is_err()));
 }
 
-/// Moves the calling process into a cgroup.
-pub(super) fn enter_cgroup(procs: RawFd) -> Result<(), Errno> {
+/// Moves the calling process into the cgroup with this directory.
+pub(super) fn enter_cgroup(directory: RawFd) -> Result<(), Errno> {
     // SAFETY: opened by the caller of the keeper and open for good.
-    let procs = unsafe { BorrowedFd::borrow_raw(procs) };
-    rustix::io::write(procs, b"0").map(drop)
+    let directory = unsafe { BorrowedFd::borrow_raw(directory) };
+    let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+    let procs = rustix::fs::openat(directory, c"cgroup.procs", flags, Mode::empty())?;
+    rustix::io::write(&procs, b"0").map(drop)
 }
 
-/// Whether this user may put processes into the cgroup with this `cgroup.procs`.
+/// Whether this user may put processes into the cgroup with this directory.
 ///
 /// # Errors
 /// What the kernel said to a child that tried.
-pub fn may_enter_cgroup(procs: BorrowedFd<'_>) -> Result<(), Errno> {
+pub fn may_enter_cgroup(directory: BorrowedFd<'_>) -> Result<(), Errno> {
     match child::fork(0)? {
         0 => {
-            let errno = enter_cgroup(procs.as_raw_fd()).map_or_else(Errno::raw_os_error, |()| 0);
+            let errno = enter_cgroup(directory.as_raw_fd()).map_or_else(Errno::raw_os_error, |()| 0);
             child::leave(errno & 0xff)
         }
         pid => match child::wait_for(pid) {

@@ -198,7 +198,7 @@ mod tests {
         std::os::unix::fs::symlink(place.path(), tree.join("link")).expect("symlink");
         let closed = tree.join("closed");
         std::fs::create_dir_all(closed.join("inner")).expect("mkdir");
-        std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0)).expect("chmod");
+        std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o000)).expect("chmod");
         let path = CString::new(tree.to_str().expect("text")).expect("no NUL");
         assert_eq!(remove_tree(&path), Ok(()));
         assert!(!tree.exists());

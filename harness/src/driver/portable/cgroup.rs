@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub(super) struct Cgroup {
     path: PathBuf,
-    procs: OwnedFd,
+    directory: OwnedFd,
     events: OwnedFd,
 }
 
@@ -62,7 +62,7 @@ pub(super) fn find_parent(temporary: &Path) -> Result<PathBuf, String> {
     // Removes the proof, also when this process is killed meanwhile.
     let _keeper = Keeper::start(&keep).map_err(|error| error.to_string())?;
     let group = Cgroup::make(&path)?;
-    may_enter_cgroup(group.procs.as_fd())
+    may_enter_cgroup(group.directory())
         .map_err(|errno| format!("{} cannot be entered: {errno}", group.path.display()))?;
     Ok(parent)
 }
@@ -71,17 +71,17 @@ impl Cgroup {
     /// Makes it. Whoever makes it has a keeper that removes it.
     pub(super) fn make(path: &Path) -> Result<Self, String> {
         std::fs::create_dir(path).map_err(|error| format!("{} cannot be made: {error}", path.display()))?;
-        let open = |name: &str, flags| {
-            rustix::fs::open(path.join(name), flags | OFlags::CLOEXEC, Mode::empty())
-                .map_err(|errno| format!("{}: {errno}", path.join(name).display()))
+        let open = |path: &Path, flags| {
+            rustix::fs::open(path, flags | OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+                .map_err(|errno| format!("{}: {errno}", path.display()))
         };
-        let (procs, events) = (open("cgroup.procs", OFlags::WRONLY)?, open("cgroup.events", OFlags::RDONLY)?);
-        Ok(Self { path: path.to_path_buf(), procs, events })
+        let (directory, events) = (open(path, OFlags::DIRECTORY)?, open(&path.join("cgroup.events"), OFlags::empty())?);
+        Ok(Self { path: path.to_path_buf(), directory, events })
     }
 
-    /// Writable with the pid of a process that is to enter.
-    pub(super) fn procs(&self) -> BorrowedFd<'_> {
-        self.procs.as_fd()
+    /// Its directory, which a process enters it by.
+    pub(super) fn directory(&self) -> BorrowedFd<'_> {
+        self.directory.as_fd()
     }
 
     /// Urgent when `populated` changes.

@@ -164,6 +164,10 @@ impl Copy<'_> {
         target: &Path,
     ) -> Result<(), DriverError> {
         let failed = system("copy a file to", target);
+        let room = MOST_BYTES - self.bytes;
+        if u64::try_from(stat.st_size).is_ok_and(|size| size > room) {
+            return Err(self.too_large());
+        }
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let source = match rustix::fs::openat(from, name, flags, Mode::empty()) {
             Ok(source) => std::fs::File::from(source),
@@ -176,7 +180,6 @@ impl Copy<'_> {
         let made = rustix::fs::openat(to, name, flags, Mode::RUSR | Mode::WUSR).map_err(&failed)?;
         let mut file = std::fs::File::from(made);
         // Bounded, as somebody may be writing it.
-        let room = MOST_BYTES - self.bytes;
         let count = std::io::copy(&mut source.take(room + 1), &mut file).map_err(|error| DriverError::System {
             what: "copy a file to",
             why: format!("{}: {error}", target.display()),
@@ -207,5 +210,28 @@ impl Copy<'_> {
         if let Ok(stat) = rustix::fs::statat(to, name, AtFlags::SYMLINK_NOFOLLOW) {
             self.copied.stamps.insert(inside.to_path_buf(), Stamp::new(&stat, link, Origin::Copied));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trials_that_lie_in_the_workspace_are_not_copied_into_themselves() {
+        let place = tempfile::tempdir().expect("a directory");
+        let original = place.path().join("tmp");
+        let copy = original.join("quietus-1/workspace");
+        std::fs::create_dir_all(&copy).expect("mkdir");
+        std::fs::create_dir_all(original.join("inside/quietus-is-a-word")).expect("mkdir");
+        std::os::unix::net::UnixListener::bind(original.join("socket")).expect("bind");
+        std::os::unix::fs::symlink(place.path(), original.join("link")).expect("symlink");
+        let names = Names::between(original.clone(), copy.clone(), "/tmp/t".into(), "/tmp".into());
+        let open = |path: &Path| rustix::fs::open(path, OPEN_DIRECTORY, Mode::empty()).expect("opens");
+        let copied = workspace(&names, &open(&original), &open(&copy), &original).expect("copies");
+        let paths: Vec<&Path> = copied.stamps.keys().map(PathBuf::as_path).collect();
+        assert_eq!(paths, ["inside", "inside/quietus-is-a-word", "link"].map(Path::new));
+        assert!(copied.unread.is_empty());
+        assert_eq!(std::fs::read_link(copy.join("link")).expect("a link"), place.path());
     }
 }

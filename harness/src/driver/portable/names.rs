@@ -32,7 +32,7 @@ impl Names {
         Self::between(request.directory.clone(), copy, temporary, shown_temporary)
     }
 
-    fn between(original: PathBuf, copy: PathBuf, temporary: PathBuf, shown_temporary: PathBuf) -> Self {
+    pub(super) fn between(original: PathBuf, copy: PathBuf, temporary: PathBuf, shown_temporary: PathBuf) -> Self {
         // A regular expression of plain bytes: found in linear time, in any content.
         let plain = |path: &Path| {
             let pattern: String = path.as_os_str().as_bytes().iter().map(|byte| format!("\\x{byte:02x}")).collect();

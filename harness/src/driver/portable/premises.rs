@@ -158,7 +158,7 @@ impl Premises {
             programs,
             directory: &directory,
             terminal: agent_side.as_ref().map(AsFd::as_fd),
-            enter: self.cgroup.as_ref().map(Cgroup::procs),
+            enter: self.cgroup.as_ref().map(Cgroup::directory),
             max_processes: self.limits.1,
             guarded: &self.guarded,
         })
@@ -203,9 +203,9 @@ impl Premises {
     }
 
     /// Ends what a keeper that was killed has left: everything in the cgroup, and
-    /// every process that has this trial's directory in its environment or
-    /// stands in it. Names are not trusted; each process is held by its
-    /// directory in /proc before it is looked at.
+    /// every process that has this trial's directory in its environment, which no
+    /// other can have by chance. Each is held by its directory in /proc before it
+    /// is looked at.
     fn sweep(&self) {
         let marker = self.guarded.directory.as_bytes();
         for _ in 0..SWEEPS {
@@ -221,9 +221,8 @@ impl Premises {
             for pid in numbers_in_proc().filter(|pid| *pid != own && *pid != self.keeper_pid()) {
                 let Ok(process) = open_process(&self.proc, pid) else { continue };
                 if inside.contains(&pid) || belongs(&process, marker) {
-                    found = true;
-                    // One that may not be signalled stays; a gap says so.
-                    let _ = sys::send_signal(&process, rustix::process::Signal::KILL.as_raw());
+                    // One that may not be signalled stays; waiting would not help.
+                    found |= sys::send_signal(&process, rustix::process::Signal::KILL.as_raw()) != Err(Errno::PERM);
                 }
             }
             if !found {
@@ -257,11 +256,10 @@ fn numbers_in_proc() -> impl Iterator<Item = i32> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
-/// Whether a process has the marker in its environment, or stands below it.
+/// Whether a process has the marker in its environment.
 fn belongs(process: &OwnedFd, marker: &[u8]) -> bool {
-    let inside = |text: &[u8]| text.windows(marker.len()).any(|part| part == marker);
-    rustix::fs::readlinkat(process, "cwd", Vec::new()).is_ok_and(|link| link.to_bytes().starts_with(marker))
-        || crate::cell::read_process(process, "environ").is_some_and(|text| inside(&text))
+    crate::cell::read_process(process, "environ")
+        .is_some_and(|text| text.windows(marker.len()).any(|part| part == marker))
 }
 
 impl Drop for Premises {
