@@ -16,16 +16,16 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// Bounds of a walk, so that no agent can exhaust Quietus.
-const MOST_NODES: usize = 300_000;
-const DEEPEST: usize = 200;
+pub(crate) const MOST_NODES: usize = 300_000;
+pub(crate) const DEEPEST: usize = 200;
 /// Files up to this size are kept whole, for the judgement of torn files.
-const KEPT_FILE: u64 = 4 << 20;
+pub(crate) const KEPT_FILE: u64 = 4 << 20;
 /// Files up to this size are hashed.
-const HASHED_FILE: u64 = 64 << 20;
+pub(crate) const HASHED_FILE: u64 = 64 << 20;
 /// All that is kept of one walk.
-const KEPT_TOTAL: u64 = 64 << 20;
+pub(crate) const KEPT_TOTAL: u64 = 64 << 20;
 /// How many files of one walk are read at all.
-const READ_FILES: usize = 5_000;
+pub(crate) const READ_FILES: usize = 5_000;
 
 const OPEN_DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
@@ -89,7 +89,7 @@ fn walk(upper: BorrowedFd<'_>, layers: &[Layer], before: &Before, all: bool) -> 
 /// Marks a node that is there and did not change; dropped at the end of the walk.
 const UNCHANGED: u32 = u32::MAX;
 
-fn names(directory: impl AsFd) -> rustix::io::Result<Vec<CString>> {
+pub(crate) fn names(directory: impl AsFd) -> rustix::io::Result<Vec<CString>> {
     let mut entries = rustix::fs::Dir::read_from(directory)?;
     let mut names = Vec::new();
     while let Some(entry) = entries.read() {
@@ -116,7 +116,7 @@ fn is_opaque(directory: impl AsFd) -> bool {
     })
 }
 
-fn kind_of(mode: u32) -> FileKind {
+pub(crate) fn kind_of(mode: u32) -> FileKind {
     match FileType::from_raw_mode(mode) {
         FileType::RegularFile => FileKind::Regular,
         FileType::Directory => FileKind::Directory,
@@ -127,7 +127,7 @@ fn kind_of(mode: u32) -> FileKind {
     }
 }
 
-fn hash_of(bytes: &[u8]) -> u64 {
+pub(crate) fn hash_of(bytes: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write(bytes);
     hasher.finish()
@@ -135,7 +135,7 @@ fn hash_of(bytes: &[u8]) -> u64 {
 
 /// Opens something of the upper layer for reading; what its owner may not read
 /// is made readable first: the cell is over, and the mode has been noted.
-fn open_anyway(directory: impl AsFd + Copy, name: &CStr, flags: OFlags) -> rustix::io::Result<OwnedFd> {
+pub(crate) fn open_anyway(directory: impl AsFd + Copy, name: &CStr, flags: OFlags) -> rustix::io::Result<OwnedFd> {
     let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
     match rustix::fs::openat(directory, name, flags, Mode::empty()) {
         Err(rustix::io::Errno::ACCESS) => {
@@ -146,7 +146,7 @@ fn open_anyway(directory: impl AsFd + Copy, name: &CStr, flags: OFlags) -> rusti
     }
 }
 
-fn read_up_to(file: OwnedFd, most: u64) -> Option<Vec<u8>> {
+pub(crate) fn read_up_to(file: OwnedFd, most: u64) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     std::fs::File::from(file).take(most).read_to_end(&mut bytes).ok()?;
     Some(bytes)

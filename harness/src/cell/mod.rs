@@ -16,7 +16,15 @@ mod watch;
 
 pub use sealed::{Cell, CellError, CellMaker, CellOptions};
 
-pub(crate) use processes::{Depth, activity, look_at, open_process, unix_sockets};
+pub(crate) use files::{
+    DEEPEST, HASHED_FILE, KEPT_FILE, KEPT_TOTAL, MOST_NODES, READ_FILES, hash_of, kind_of, names, open_anyway,
+    read_up_to,
+};
+pub(crate) use mounts::unescape;
+pub(crate) use paths::path_text;
+pub(crate) use processes::{
+    Depth, activity, listeners, look_at, open_known, open_process, read as read_process, unix_sockets,
+};
 pub(crate) use syscall_name::syscall_name;
 pub(crate) use terminal::{Modes, ScreenScanner, state as terminal_state};
 pub(crate) use watch::FileWatch;

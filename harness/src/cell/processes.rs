@@ -30,6 +30,12 @@ pub(crate) fn open_process(proc: impl AsFd, pid: i32) -> rustix::io::Result<Owne
     rustix::fs::openat(proc, pid.to_string(), OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
 }
 
+/// Opens `/proc/PID` of this very process: `None` when its pid is another's by now.
+pub(crate) fn open_known(proc: impl AsFd, id: ProcessId) -> Option<OwnedFd> {
+    let directory = open_process(proc, id.pid).ok()?;
+    (parse_stat(&read(&directory, "stat")?)?.start == id.start).then_some(directory)
+}
+
 pub(crate) fn read(directory: impl AsFd, name: &str) -> Option<Vec<u8>> {
     let file = rustix::fs::openat(directory, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
     let mut bytes = Vec::new();

@@ -8,13 +8,14 @@ mod guarantee;
 mod interrupt;
 mod mock;
 mod output;
-// mod portable;
+mod place;
+mod portable;
 
 pub use full::FullDriver;
 pub use guarantee::{Mechanisms, guarantee_of};
 pub use interrupt::Interrupt;
 pub use mock::{MockDriver, MockSession};
-// pub use portable::PortableDriver;
+pub use portable::{Containment, PortableDriver, PortableOptions};
 
 pub use crate::model::{Evidence, Occasion, OutputTail, Reaped};
 

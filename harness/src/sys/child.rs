@@ -1,14 +1,16 @@
 //! What a forked child does before exec: system calls only, no allocation.
 
-use super::program::{Program, Role};
+use super::program::Program;
 use rustix::io::Errno;
 use std::ffi::CStr;
 use std::os::fd::RawFd;
 
 /// The errno of the last failed libc call.
 pub(super) fn errno() -> i32 {
-    // SAFETY: __errno_location always points at this thread's errno.
-    unsafe { *libc::__errno_location() }
+    // SAFETY: takes nothing and cannot fail.
+    let place = unsafe { libc::__errno_location() };
+    // SAFETY: it always points at this thread's errno.
+    unsafe { *place }
 }
 
 fn check(result: libc::c_long) -> Result<libc::c_long, Errno> {
@@ -29,9 +31,31 @@ pub(super) fn fork(extra_flags: libc::c_int) -> Result<i32, Errno> {
     check(result).map(|pid| pid as i32)
 }
 
+/// The flag of clone3(2); libc's constant is an int, too narrow for it.
+const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+
+/// Forks right into the cgroup with this directory (clone3(2), Linux 5.7), which
+/// spares the wait of a move between cgroups. Sandboxes may refuse the call.
+pub(super) fn fork_into(cgroup: RawFd) -> Result<i32, Errno> {
+    // SAFETY: clone_args is plain data.
+    let mut arguments: libc::clone_args = unsafe { std::mem::zeroed() };
+    arguments.flags = CLONE_INTO_CGROUP;
+    arguments.cgroup = u64::try_from(cgroup).map_err(|_| Errno::BADF)?;
+    arguments.exit_signal = libc::SIGCHLD as u64;
+    // SAFETY: without CLONE_VM the child works on a copy of this memory and of this stack.
+    let result = unsafe { libc::syscall(libc::SYS_clone3, &raw mut arguments, size_of::<libc::clone_args>()) };
+    check(result).map(|pid| pid as i32)
+}
+
 /// Gives every signal its default action and unblocks all: an agent must not
 /// inherit what a shell's `&` or `nohup` left in Quietus.
 pub(super) fn reset_signals() {
+    default_actions();
+    set_mask(&[]);
+}
+
+/// Gives every signal its default action.
+pub(super) fn default_actions() {
     let mut number = 1;
     while number <= 64 {
         // SAFETY: an all-zero sigaction is SIG_DFL with no flags; libc refuses
@@ -41,7 +65,6 @@ pub(super) fn reset_signals() {
         unsafe { libc::sigaction(number, &raw const action, std::ptr::null_mut()) };
         number += 1;
     }
-    set_mask(&[]);
 }
 
 /// Blocks exactly these signals.
@@ -121,6 +144,76 @@ pub(super) fn reap() -> Option<(i32, i32)> {
     // SAFETY: the status is ours; __WALL also waits for children made by clone.
     let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::__WALL) };
     (pid > 0).then_some((pid, status))
+}
+
+/// Whether this is a child that was not waited for yet: its pid is its own.
+pub(super) fn is_own_child(pid: i32) -> bool {
+    // SAFETY: siginfo_t is plain data.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL;
+    // SAFETY: the struct is ours; WNOWAIT leaves the child as it is.
+    pid > 0 && unsafe { libc::waitid(libc::P_PID, pid.cast_unsigned(), &raw mut info, options) } == 0
+}
+
+/// Whether there is any child, dead or alive.
+pub(super) fn has_children() -> bool {
+    // SAFETY: siginfo_t is plain data.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL;
+    // SAFETY: the struct is ours; WNOWAIT leaves the children as they are.
+    unsafe { libc::waitid(libc::P_ALL, 0, &raw mut info, options) == 0 }
+}
+
+/// Waits until this child has ended, and gives its wait status.
+pub(super) fn wait_for(pid: i32) -> Option<i32> {
+    loop {
+        let mut status = 0;
+        // SAFETY: our own child, waited for by nobody else; the pid stays ours until then.
+        let result = unsafe { libc::waitpid(pid, &raw mut status, libc::__WALL) };
+        if result == pid {
+            return Some(status);
+        }
+        if errno() != libc::EINTR {
+            return None;
+        }
+    }
+}
+
+/// Waits until a child has ended. `None` when there is no child at all.
+pub(super) fn reap_blocking() -> Option<(i32, i32)> {
+    loop {
+        let mut status = 0;
+        // SAFETY: the status is ours.
+        let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::__WALL) };
+        if pid > 0 {
+            return Some((pid, status));
+        }
+        if errno() != libc::EINTR {
+            return None;
+        }
+    }
+}
+
+/// Sends KILL to a child that was not waited for yet.
+pub(super) fn kill_child(pid: i32) -> Result<(), Errno> {
+    // SAFETY: takes numbers; the pid is a child's, so it is no other process.
+    check(unsafe { libc::kill(pid, libc::SIGKILL) }.into()).map(drop)
+}
+
+/// Blocks every signal that can be blocked.
+pub(super) fn block_signals() {
+    // SAFETY: sigset_t is plain data, initialised by sigfillset below.
+    let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the set is ours.
+    unsafe { libc::sigfillset(&raw mut set) };
+    // SAFETY: the set is initialised; the old one is not asked for.
+    unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const set, std::ptr::null_mut()) };
+}
+
+/// Puts this process into a session of its own, out of reach of terminals and groups.
+pub(super) fn own_session() {
+    // SAFETY: a fresh fork is no group leader, so this cannot fail.
+    unsafe { libc::setsid() };
 }
 
 /// Sends a signal to a process group.
@@ -227,8 +320,7 @@ pub(super) fn limit_processes(most: u32) {
 /// `terminal` is the agent's side of a terminal, which becomes its streams and
 /// its controlling terminal.
 pub(super) fn become_program(program: &Program, terminal: Option<RawFd>) -> i32 {
-    // SAFETY: a fresh fork is no group leader, so this cannot fail.
-    unsafe { libc::setsid() };
+    own_session();
     let streams = match terminal {
         Some(fd) => {
             // SAFETY: takes a descriptor; 0 means: do not steal it from another session.
@@ -250,28 +342,4 @@ pub(super) fn become_program(program: &Program, terminal: Option<RawFd>) -> i32 
     no_core_dumps();
     reset_signals();
     program.exec()
-}
-
-/// Starts a program outside any cell, for the portable driver: own session,
-/// signals reset, nothing inherited but its streams.
-///
-/// # Errors
-/// The errno of the fork or of the exec.
-pub(crate) fn spawn_portable(program: &Program) -> Result<i32, Errno> {
-    debug_assert!(matches!(program.role, Role::Agent { pid1: false, hosted: false, .. } | Role::Helper));
-    let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-    let pid = fork(0)?;
-    if pid == 0 {
-        let errno = become_program(program, None);
-        let _ = rustix::io::write(&writer, &errno.to_ne_bytes());
-        leave(127);
-    }
-    drop(writer);
-    let mut errno = [0; 4];
-    if rustix::io::read(&reader, &mut errno)? == 4 {
-        // SAFETY: waits for our own child, which has ended or is about to.
-        unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) };
-        return Err(Errno::from_raw_os_error(i32::from_ne_bytes(errno)));
-    }
-    Ok(pid)
 }

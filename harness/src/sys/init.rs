@@ -2,6 +2,7 @@
 //! programs, reaps, reports, and takes everything with it when Quietus is gone.
 
 use super::child;
+use super::keeper::{self, Guarded};
 use super::program::{Program, Role};
 use super::step::SetupStep;
 use super::wire::{Command, Report, SLOTS};
@@ -26,6 +27,24 @@ pub(super) struct Orders<'a> {
     /// Whether to make a terminal for the agent.
     pub(super) terminal: bool,
     pub(super) max_processes: u32,
+    /// The directory of the cgroup that programs are put into.
+    pub(super) enter: Option<RawFd>,
+    /// What a keeper removes when Quietus is gone.
+    pub(super) guarded: Option<&'a Guarded>,
+    /// A pidfd of Quietus: its end is seen even where a stray copy of its end of
+    /// the socket lives on.
+    pub(super) quietus: Option<RawFd>,
+}
+
+/// Why an init or a keeper serves no longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Served {
+    /// It was told to leave.
+    Told,
+    /// Quietus is gone.
+    Alone,
+    /// A system call failed that should not have.
+    Failed,
 }
 
 /// Runs the init. Never returns.
@@ -66,7 +85,8 @@ pub(super) fn run(orders: &Orders<'_>) -> ! {
         child::limit_processes(orders.max_processes);
     }
     hand_over(socket, &mut kept);
-    serve(socket, orders, terminal)
+    // As PID 1 its end is the end of the cell.
+    child::leave(i32::from(serve(socket, orders, terminal) == Served::Failed))
 }
 
 /// Makes a terminal in the cell's own devpts; Quietus gets the controlling side.
@@ -87,7 +107,7 @@ fn open_terminal(kept: &mut [RawFd; SLOTS]) -> Result<RawFd, Errno> {
     Ok(agent_side.into_raw_fd())
 }
 
-fn say(socket: BorrowedFd<'_>, report: Report) {
+pub(super) fn say(socket: BorrowedFd<'_>, report: Report) {
     // A reader that is gone shows as a hang-up of the socket in `serve`.
     let _ = rustix::net::send(socket, &report.to_packet(), SendFlags::NOSIGNAL);
 }
@@ -121,36 +141,45 @@ fn hand_over(socket: BorrowedFd<'_>, kept: &mut [RawFd; SLOTS]) {
     }
 }
 
-/// Reaps and obeys until Quietus is gone. As PID 1 its end is the end of the cell.
-fn serve(socket: BorrowedFd<'_>, orders: &Orders<'_>, terminal: Option<RawFd>) -> ! {
-    let Ok(children) = child::child_events() else { child::leave(1) };
+/// Reaps and obeys until Quietus is gone or says so.
+pub(super) fn serve(socket: BorrowedFd<'_>, orders: &Orders<'_>, terminal: Option<RawFd>) -> Served {
+    let Ok(children) = child::child_events() else { return Served::Failed };
     // SAFETY: just opened, never closed.
     let children = unsafe { BorrowedFd::borrow_raw(children) };
+    // SAFETY: among the descriptors kept; where there is none the socket stands in for it.
+    let quietus = orders.quietus.map_or(socket, |fd| unsafe { BorrowedFd::borrow_raw(fd) });
     loop {
-        let mut watched =
-            [PollFd::from_borrowed_fd(socket, PollFlags::IN), PollFd::from_borrowed_fd(children, PollFlags::IN)];
+        let mut watched = [
+            PollFd::from_borrowed_fd(socket, PollFlags::IN),
+            PollFd::from_borrowed_fd(children, PollFlags::IN),
+            PollFd::from_borrowed_fd(quietus, PollFlags::IN),
+        ];
         match poll(&mut watched, None) {
             Ok(_) | Err(Errno::INTR) => {}
-            Err(_) => child::leave(1),
+            Err(_) => return Served::Failed,
         }
         let heard = watched[0].revents();
+        if orders.quietus.is_some() && !watched[2].revents().is_empty() {
+            return Served::Alone;
+        }
         if watched[1].revents().contains(PollFlags::IN) {
             drain_and_reap(socket, children);
         }
         if heard.contains(PollFlags::IN) {
             let mut packet = [0u8; 16];
             match rustix::net::recv(socket, &mut packet, RecvFlags::DONTWAIT) {
-                Ok((0, _)) => child::leave(0),
-                Ok((length, _)) => {
-                    if let Some(command) = packet.get(..length).and_then(Command::from_packet) {
-                        obey(socket, orders, terminal, command);
-                    }
-                }
+                Ok((0, _)) => return Served::Alone,
+                Ok((length, _)) => match packet.get(..length).and_then(Command::from_packet) {
+                    Some(Command::Leave) => return Served::Told,
+                    Some(command) => obey(socket, orders, terminal, command),
+                    None => {}
+                },
                 Err(Errno::AGAIN | Errno::INTR) => {}
-                Err(_) => child::leave(1),
+                Err(Errno::CONNRESET) => return Served::Alone,
+                Err(_) => return Served::Failed,
             }
         } else if heard.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
-            child::leave(0);
+            return Served::Alone;
         }
     }
 }
@@ -165,7 +194,16 @@ fn drain_and_reap(socket: BorrowedFd<'_>, children: BorrowedFd<'_>) {
 
 fn obey(socket: BorrowedFd<'_>, orders: &Orders<'_>, terminal: Option<RawFd>, command: Command) {
     match command {
-        Command::KillGroup { group, signal } => child::kill_group(group, signal),
+        // A leader that was waited for leads no group, and its number may be another's.
+        Command::KillGroup { group, signal } => {
+            let hosted = orders.programs.iter().any(|program| matches!(program.role, Role::Agent { hosted: true, .. }));
+            if hosted || child::is_own_child(group) {
+                child::kill_group(group, signal);
+            }
+        }
+        Command::EndAll => keeper::end_all(socket, orders.guarded),
+        // `serve` leaves by itself, and what is noted is waited for in `start`.
+        Command::Noted | Command::Leave => {}
         Command::Run { program: index } => {
             let Some(program) = orders.programs.get(index as usize) else { return };
             match program.role {
@@ -195,10 +233,13 @@ fn start(
         return failed(libc::EMFILE);
     };
     let flags = if pid1 { libc::CLONE_NEWPID | libc::CLONE_NEWNS } else { 0 };
-    match child::fork(flags) {
+    let inside = orders.enter.map(child::fork_into).and_then(Result::ok);
+    let enter = orders.enter.filter(|_| inside.is_none());
+    match inside.map_or_else(|| child::fork(flags), Ok) {
         Err(errno) => failed(errno.raw_os_error()),
         Ok(0) => {
-            let errno = match if pid1 { mount_own_proc(orders.withhold) } else { Ok(()) } {
+            let ready = if pid1 { mount_own_proc(orders.withhold) } else { Ok(()) };
+            let errno = match ready.and_then(|()| enter.map_or(Ok(()), keeper::enter_cgroup)) {
                 Ok(()) => child::become_program(program, terminal),
                 Err(errno) => errno.raw_os_error(),
             };
@@ -210,7 +251,12 @@ fn start(
             let mut errno = [0u8; 4];
             match rustix::io::read(reader.as_fd(), &mut errno) {
                 Ok(4) => failed(i32::from_ne_bytes(errno)),
-                _ => say(socket, Report::Started { program: index, pid }),
+                _ => {
+                    say(socket, Report::Started { program: index, pid });
+                    if let Role::Agent { hosted: false, .. } = program.role {
+                        await_note(socket, orders);
+                    }
+                }
             }
         }
     }
@@ -244,20 +290,52 @@ fn start_hosted(
     pid1: bool,
     terminal: Option<RawFd>,
 ) {
+    let failed = |errno: Errno| say(socket, Report::ExecFailed { program: index, errno: errno.raw_os_error() });
+    let (reader, writer) = match rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC) {
+        Ok(pipe) => pipe,
+        Err(errno) => return failed(errno),
+    };
     match child::fork(0) {
-        Err(errno) => say(socket, Report::ExecFailed { program: index, errno: errno.raw_os_error() }),
+        Err(errno) => failed(errno),
         Ok(0) => {
+            drop(writer);
             child::set_name(c"quietus-host");
+            // Who the host is must be said before the agent runs.
+            let mut byte = [0u8; 1];
+            let _ = rustix::io::read(&reader, &mut byte);
             start(socket, orders, index, program, pid1, terminal);
             let Ok(children) = child::child_events() else { child::leave(1) };
             // SAFETY: just opened, never closed.
             let children = unsafe { BorrowedFd::borrow_raw(children) };
+            // The end of the pipe: the agent was looked at and may be waited for.
+            let _ = rustix::io::read(&reader, &mut byte);
             loop {
                 let mut watched = [PollFd::from_borrowed_fd(children, PollFlags::IN)];
                 let _ = poll(&mut watched, None);
                 drain_and_reap(socket, children);
             }
         }
-        Ok(pid) => say(socket, Report::HostStarted { program: index, pid }),
+        Ok(pid) => {
+            drop(reader);
+            say(socket, Report::HostStarted { program: index, pid });
+            let _ = rustix::io::write(&writer, b"g");
+            await_note(socket, orders);
+        }
+    }
+}
+
+/// Waits until Quietus has looked at the agent it was told of. An agent that
+/// ends at once would otherwise be reaped, and its pid free, before that.
+fn await_note(socket: BorrowedFd<'_>, orders: &Orders<'_>) {
+    // SAFETY: as in `serve`.
+    let quietus = orders.quietus.map_or(socket, |fd| unsafe { BorrowedFd::borrow_raw(fd) });
+    let mut watched =
+        [PollFd::from_borrowed_fd(socket, PollFlags::IN), PollFd::from_borrowed_fd(quietus, PollFlags::IN)];
+    while let Err(Errno::INTR) = poll(&mut watched, None) {}
+    let mut packet = [0u8; 16];
+    let peeked = rustix::net::recv(socket, &mut packet, RecvFlags::DONTWAIT | RecvFlags::PEEK);
+    // Anything else is for `serve`: Quietus has given up on this agent.
+    if peeked.is_ok_and(|(length, _)| packet.get(..length).and_then(Command::from_packet) == Some(Command::Noted)) {
+        let _ = rustix::net::recv(socket, &mut packet, RecvFlags::DONTWAIT);
     }
 }

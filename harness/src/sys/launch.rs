@@ -174,6 +174,9 @@ pub fn launch(launch: &Launch<'_>) -> Result<LaunchedCell, LaunchError> {
         withhold: !launch.namespaces.user,
         terminal: launch.terminal,
         max_processes: launch.max_processes,
+        enter: None,
+        guarded: None,
+        quietus: None,
     };
     let (init_pid, init) = fork_init(launch.namespaces, &orders).map_err(LaunchError::Namespaces)?;
     drop(theirs);

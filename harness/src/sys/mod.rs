@@ -9,16 +9,19 @@
 
 mod child;
 mod init;
+mod keeper;
 mod launch;
 mod pidfd;
 mod program;
+mod remove;
 mod step;
 mod wire;
 
+pub use keeper::{Guarded, Keep, KeepError, Keeper, may_enter_cgroup};
 pub use launch::{Launch, LaunchError, LaunchedCell, Namespaces, launch};
 pub use pidfd::{become_subreaper, send_signal, signal_group};
 pub use program::{Program, ProgramError, Role, Stdio};
 pub use step::{SetupStep, Slot};
 pub use wire::{Command, Report, SLOTS};
 
-pub(crate) use child::spawn_portable;
+pub(crate) use remove::{remove_groups, remove_tree};

@@ -54,6 +54,11 @@ pub enum Report {
         /// Its wait status.
         status: i32,
     },
+    /// Every process is ended and waited for, but for these.
+    AllEnded {
+        /// How many could not be signalled.
+        left: u32,
+    },
 }
 
 /// What Quietus asks.
@@ -71,6 +76,12 @@ pub enum Command {
         /// The signal number.
         signal: i32,
     },
+    /// The agent was looked at: it may be waited for now.
+    Noted,
+    /// End every process. Only a keeper is asked: a cell ends with its init.
+    EndAll,
+    /// Leave without another word, and without cleaning up.
+    Leave,
 }
 
 /// One message as bytes.
@@ -105,6 +116,7 @@ impl Report {
             Self::ExecFailed { program, errno } => pack(5, program, errno),
             Self::HostStarted { program, pid } => pack(6, program, pid),
             Self::Reaped { pid, status } => pack(7, pid.cast_unsigned(), status),
+            Self::AllEnded { left } => pack(8, left, 0),
         }
     }
 
@@ -118,6 +130,7 @@ impl Report {
             5 => Self::ExecFailed { program: first, errno: second },
             6 => Self::HostStarted { program: first, pid: second },
             7 => Self::Reaped { pid: first.cast_signed(), status: second },
+            8 => Self::AllEnded { left: first },
             _ => return None,
         })
     }
@@ -128,6 +141,9 @@ impl Command {
         match self {
             Self::Run { program } => pack(1, program, 0),
             Self::KillGroup { group, signal } => pack(2, group.cast_unsigned(), signal),
+            Self::Noted => pack(3, 0, 0),
+            Self::EndAll => pack(4, 0, 0),
+            Self::Leave => pack(5, 0, 0),
         }
     }
 
@@ -136,6 +152,9 @@ impl Command {
         match kind {
             1 => Some(Self::Run { program: first }),
             2 => Some(Self::KillGroup { group: first.cast_signed(), signal: second }),
+            3 => Some(Self::Noted),
+            4 => Some(Self::EndAll),
+            5 => Some(Self::Leave),
             _ => None,
         }
     }
@@ -155,10 +174,17 @@ mod tests {
             Report::ExecFailed { program: 0, errno: 13 },
             Report::HostStarted { program: 0, pid: 2 },
             Report::Reaped { pid: 42, status: 15 },
+            Report::AllEnded { left: 2 },
         ] {
             assert_eq!(Report::from_packet(&report.to_packet()), Some(report));
         }
-        for command in [Command::Run { program: 2 }, Command::KillGroup { group: 5, signal: 64 }] {
+        for command in [
+            Command::Run { program: 2 },
+            Command::KillGroup { group: 5, signal: 64 },
+            Command::Noted,
+            Command::EndAll,
+            Command::Leave,
+        ] {
             assert_eq!(Command::from_packet(&command.to_packet()), Some(command));
         }
         assert_eq!(Report::from_packet(&[0; 16]), None);

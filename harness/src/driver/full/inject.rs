@@ -1,7 +1,8 @@
 //! Does the steps of an injection.
 
-use super::session::FullSession;
+use super::session::TrialSession;
 use crate::driver::Session as _;
+use crate::driver::place::Place;
 use crate::model::{Signal, Step, Target};
 use crate::sys::{Command, send_signal};
 
@@ -10,7 +11,7 @@ const VINTR: u8 = 0x03;
 const VQUIT: u8 = 0x1c;
 const VEOF: u8 = 0x04;
 
-impl FullSession {
+impl<P: Place> TrialSession<P> {
     pub(super) fn inject(&mut self, step: Step) {
         if self.evidence.injected_at.is_none() {
             self.evidence.injected_at = Some(self.now());
@@ -47,7 +48,7 @@ impl FullSession {
                         continue;
                     }
                     // A process that ended meanwhile needs no signal.
-                    if let Ok(directory) = crate::cell::open_process(self.cell.proc(), process.id.pid) {
+                    if let Some(directory) = crate::cell::open_known(self.cell.proc(), process.id) {
                         let _ = send_signal(&directory, signal.number());
                     }
                 }

@@ -3,12 +3,16 @@
 mod inject;
 mod observe;
 mod open;
+mod place;
 mod roles;
 mod session;
 mod streams;
 
+pub(super) use open::open_in;
+
 use super::{Driver, DriverError, Request, Session, guarantee_of};
-use crate::cell::{CellMaker, CellOptions};
+use crate::cell::{Cell, CellMaker, CellOptions};
+use crate::sys::Program;
 use quietus_reports::Guarantee;
 
 /// Runs agents in cells.
@@ -44,6 +48,9 @@ impl Driver for FullDriver {
 
     fn open(&self, request: &Request) -> Result<Box<dyn Session>, DriverError> {
         debug_assert_eq!(self.options.directory, request.directory);
-        Ok(Box::new(open::open(&self.maker, request)?))
+        let build = |programs: &[Program], terminal| {
+            self.maker.build(programs, terminal).map_err(|error| DriverError::Unsupported(error.to_string()))
+        };
+        Ok(Box::new(open_in::<Cell>(request, Box::new(build))?))
     }
 }

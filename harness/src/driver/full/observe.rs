@@ -1,7 +1,8 @@
 //! Takes censuses, and looks for what the kernel has no event for.
 
-use super::session::FullSession;
+use super::session::TrialSession;
 use crate::cell::{Depth, activity, unix_sockets};
+use crate::driver::place::Place;
 use crate::driver::{Event, Look, Occasion, Session as _};
 use crate::model::{Census, Ended, Point, PointSpec, ProcessId, ProcessRecord};
 use crate::sys::Command;
@@ -24,10 +25,13 @@ pub(super) struct Looking {
     pub(super) holds: bool,
 }
 
-impl FullSession {
+impl<P: Place> TrialSession<P> {
     /// Every process of the cell that is not ours; helpers are marked.
     pub(super) fn agent_processes(&self, depth: Depth) -> Vec<ProcessRecord> {
-        let mut records = self.cell.processes(depth);
+        self.without_ours(self.cell.processes(depth))
+    }
+
+    fn without_ours(&self, mut records: Vec<ProcessRecord>) -> Vec<ProcessRecord> {
         let host = self.host.as_ref().map(|host| host.pid);
         records.retain(|record| Some(record.id.pid) != host && Some(record.id.pid) != self.predicate_pid);
         for record in &mut records {
@@ -41,7 +45,7 @@ impl FullSession {
             Occasion::GraceEnd | Occasion::Settled | Occasion::Lingered => Depth::Threads,
             Occasion::Idle | Occasion::Injection => Depth::Descriptors,
         };
-        let mut processes = self.agent_processes(depth);
+        let mut processes = self.without_ours(self.cell.census(depth));
         self.roles.assign(&mut processes);
         let listeners = self.cell.listeners(&processes);
         let unix = unix_sockets(self.cell.proc(), &processes);

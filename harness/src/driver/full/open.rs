@@ -1,8 +1,8 @@
 //! Makes the place for one trial: programs, streams, a cell, and `prepare`.
 
-use super::session::FullSession;
+use super::session::TrialSession;
 use super::streams;
-use crate::cell::{Cell, CellMaker};
+use crate::driver::place::{Build, Place};
 use crate::driver::{DriverError, Request};
 use crate::model::{Point, Step};
 use crate::sys::{Command, Program, Report, Role};
@@ -13,7 +13,11 @@ use std::ffi::OsString;
 /// Index of the agent among the programs.
 pub(super) const AGENT: u32 = 0;
 
-pub(super) fn open(maker: &CellMaker, request: &Request) -> Result<FullSession, DriverError> {
+/// Opens a trial in the place that `build` makes.
+pub(in crate::driver) fn open_in<P: Place>(
+    request: &Request,
+    build: Box<Build<'_, P>>,
+) -> Result<TrialSession<P>, DriverError> {
     let plan = &request.plan;
     let (mut agent_streams, agent_ends) = streams::for_agent(&plan.stdin, &request.directory)?;
     let hosted = plan.acts.iter().any(|act| act.send.has(Step::ParentDeath));
@@ -40,7 +44,7 @@ pub(super) fn open(maker: &CellMaker, request: &Request) -> Result<FullSession, 
             )?);
         }
     }
-    let mut cell = maker.build(&programs, terminal).map_err(|error| DriverError::Unsupported(error.to_string()))?;
+    let mut cell = build(&programs, terminal)?;
     drop((agent_ends, helper_ends));
     if terminal {
         let control = cell
@@ -56,12 +60,12 @@ pub(super) fn open(maker: &CellMaker, request: &Request) -> Result<FullSession, 
         run_helper(&cell, &helper_output, index as u32 + 1, command, request)?;
     }
     cell.note_before();
-    Ok(FullSession::new(cell, request, agent_streams, predicates, helper_output, terminal))
+    Ok(TrialSession::new(cell, request, agent_streams, predicates, helper_output, terminal))
 }
 
 /// Runs a command of `prepare` to its end.
-fn run_helper(
-    cell: &Cell,
+fn run_helper<P: Place>(
+    cell: &P,
     output: &OwnedFd,
     program: u32,
     command: &[OsString],

@@ -1,10 +1,11 @@
-//! One trial in a cell: a single loop over everything that can happen.
+//! One trial in its place: a single loop over everything that can happen.
 
 use super::open::AGENT;
 use super::roles::Roles;
 use super::streams::Streams;
-use crate::cell::{Cell, FileWatch, Modes, ScreenScanner};
+use crate::cell::{FileWatch, Modes, ScreenScanner};
 use crate::driver::output::OutputFollower;
+use crate::driver::place::Place;
 use crate::driver::{Action, DriverError, Event, Evidence, Interrupt, Reaped, Request, Session, Timer};
 use crate::model::{Ended, IpcObject, Point, PointSpec, ProcessId};
 use crate::sys::{Command, Report};
@@ -42,8 +43,8 @@ pub(super) struct Started {
     pub(super) directory: OwnedFd,
 }
 
-pub(super) struct FullSession {
-    pub(super) cell: Cell,
+pub(in crate::driver) struct TrialSession<P> {
+    pub(super) cell: P,
     pub(super) streams: Streams,
     pub(super) terminal: bool,
     pub(super) predicates: Vec<(String, u32)>,
@@ -72,9 +73,9 @@ pub(super) struct FullSession {
     failed: Option<DriverError>,
 }
 
-impl FullSession {
+impl<P: Place> TrialSession<P> {
     pub(super) fn new(
-        cell: Cell,
+        cell: P,
         request: &Request,
         streams: Streams,
         predicates: Vec<(String, u32)>,
@@ -82,19 +83,11 @@ impl FullSession {
         terminal: bool,
     ) -> Self {
         let modes = if terminal { streams.outputs[0].as_ref().and_then(Modes::of) } else { None };
-        let mut temporary = vec!["/tmp".to_owned(), "/var/tmp".to_owned(), "/dev/shm".to_owned()];
-        temporary.extend(
-            request
-                .environment
-                .iter()
-                .filter(|(key, _)| key == "TMPDIR")
-                .map(|(_, value)| value.to_string_lossy().trim_end_matches('/').to_owned()),
-        );
         let evidence = Evidence {
             output_pipes: streams.names.clone(),
             pid1: request.plan.pid1,
-            temporary,
-            gaps: cell.gaps.clone(),
+            temporary: cell.temporary(&request.environment),
+            gaps: cell.gaps(),
             ..Evidence::default()
         };
         Self {
@@ -144,7 +137,9 @@ impl FullSession {
                 Waiting::Lines { pattern: pattern.clone(), count: before.saturating_add(*nth) }
             }
             Point::File { glob, size } => {
-                let watch = FileWatch::new(self.cell.root(), &self.directory, glob, *size)
+                let watch = self
+                    .cell
+                    .watch(&self.directory, glob, *size)
                     .map_err(|error| DriverError::System { what: "watch for a file", why: error.to_string() })?;
                 Waiting::Files(watch)
             }
@@ -154,6 +149,19 @@ impl FullSession {
         };
         self.armed = Some(Armed { op, spec: spec.clone(), wait });
         Ok(())
+    }
+
+    /// The agent ended before the point was armed, and its end waits in the
+    /// queue: only what it wrote or made can still count, and that came first.
+    fn arm_late(&mut self) {
+        if matches!(self.armed, Some(Armed { wait: Waiting::Lines { .. } | Waiting::Files(_), .. })) {
+            let before = self.queue.len();
+            self.check_armed();
+            if self.queue.len() > before {
+                self.queue.rotate_right(1);
+            }
+        }
+        self.armed = None;
     }
 
     /// Whether the armed point is reached now.
@@ -188,6 +196,7 @@ impl FullSession {
 
     /// Waits until something can be read or a deadline passes.
     fn wait(&self) -> [bool; 2] {
+        let emptied = self.cell.emptied().filter(|_| self.await_quiet);
         let mut watched = vec![
             PollFd::from_borrowed_fd(self.cell.socket(), PollFlags::IN),
             PollFd::from_borrowed_fd(self.interrupt.event(), PollFlags::IN),
@@ -202,11 +211,20 @@ impl FullSession {
         if let Some(Armed { wait: Waiting::Files(files), .. }) = &self.armed {
             watched.push(PollFd::from_borrowed_fd(files.events(), PollFlags::IN));
         }
+        let emptied = emptied.map(|fd| {
+            watched.push(PollFd::from_borrowed_fd(fd, PollFlags::PRI));
+            (fd, watched.len() - 1)
+        });
         // Rounded up, so that a deadline has passed when the wait is over.
         let timeout =
             self.timeout().map(|span| span + Duration::from_micros(50)).and_then(|span| Timespec::try_from(span).ok());
         let _ = poll(&mut watched, timeout.as_ref());
-        [!watched[0].revents().is_empty(), !watched[1].revents().is_empty()]
+        let emptied = emptied.is_some_and(|(fd, index)| {
+            let told = watched.get(index).is_some_and(|fd| !fd.revents().is_empty());
+            // Reading it takes the news.
+            told && rustix::io::pread(fd, &mut [0u8; 128], 0).is_ok()
+        });
+        [!watched[0].revents().is_empty(), emptied]
     }
 
     /// Lets everything that is due become events.
@@ -215,12 +233,15 @@ impl FullSession {
             self.say(Event::Interrupted);
             return;
         }
-        let [socket, _] = self.wait();
+        let [socket, emptied] = self.wait();
         self.read_outputs();
         self.write_input();
         self.drain_helpers();
         if socket {
             self.hear();
+        }
+        if emptied {
+            self.check_quiet();
         }
         self.check_armed();
         let now = Instant::now();
@@ -281,7 +302,7 @@ impl FullSession {
                 Ok(Some(report)) => self.heard(report),
                 Err(_) => {
                     self.say(Event::Lost(
-                        "the init of the cell ended: was it killed by the system for want of memory?".to_owned(),
+                        "the init of the trial ended: was it killed by the system for want of memory?".to_owned(),
                     ));
                     return;
                 }
@@ -329,6 +350,8 @@ impl FullSession {
             }
             self.leader = Some(Started { pid, directory });
         }
+        // From here on its pid may be free again.
+        let _ = self.cell.send(Command::Noted);
         self.say(Event::Started);
     }
 
@@ -365,7 +388,7 @@ impl FullSession {
     }
 }
 
-impl Session for FullSession {
+impl<P: Place> Session for TrialSession<P> {
     fn perform(&mut self, action: &Action) -> Result<(), DriverError> {
         match action {
             Action::Start => {
@@ -376,7 +399,11 @@ impl Session for FullSession {
             }
             Action::Arm { op, spec } => {
                 self.arm(*op, spec)?;
-                self.check_armed();
+                if self.evidence.ended.is_some() {
+                    self.arm_late();
+                } else {
+                    self.check_armed();
+                }
             }
             Action::SetTimer(timer, span) => {
                 self.timers.insert(*timer, Instant::now() + *span);
@@ -416,6 +443,7 @@ impl Session for FullSession {
         }
         self.evidence.delivered = self.delivered;
         self.evidence.files = self.cell.end();
+        self.evidence.gaps = self.cell.gaps();
         self.evidence.output = self.follower.into_tail();
         Ok(self.evidence)
     }

@@ -1,0 +1,71 @@
+//! A cell as the place of a trial.
+
+use crate::cell::{Cell, Depth, FileWatch};
+use crate::driver::place::Place;
+use crate::model::{FileSize, FileTree, IpcObject, Listener, ProcessRecord};
+use crate::sys::{Command, Report};
+use rustix::fd::{BorrowedFd, OwnedFd};
+use rustix::io::Errno;
+use std::ffi::OsString;
+use std::path::Path;
+
+impl Place for Cell {
+    fn proc(&self) -> BorrowedFd<'_> {
+        Self::proc(self)
+    }
+
+    fn socket(&self) -> BorrowedFd<'_> {
+        Self::socket(self)
+    }
+
+    fn receive(&self) -> Result<Option<Report>, Errno> {
+        Self::receive(self)
+    }
+
+    fn send(&self, command: Command) -> Result<(), Errno> {
+        Self::send(self, command)
+    }
+
+    fn take_terminal(&mut self) -> Option<OwnedFd> {
+        Self::take_terminal(self)
+    }
+
+    fn processes(&self, depth: Depth) -> Vec<ProcessRecord> {
+        Self::processes(self, depth)
+    }
+
+    fn listeners(&self, records: &[ProcessRecord]) -> Vec<Listener> {
+        Self::listeners(self, records)
+    }
+
+    fn ipc(&self) -> Vec<IpcObject> {
+        Self::ipc(self)
+    }
+
+    fn watch(&self, directory: &Path, glob: &str, size: Option<FileSize>) -> std::io::Result<FileWatch> {
+        FileWatch::new(self.root(), directory, glob, size)
+    }
+
+    fn temporary(&self, environment: &[(OsString, OsString)]) -> Vec<String> {
+        let mut temporary = vec!["/tmp".to_owned(), "/var/tmp".to_owned(), "/dev/shm".to_owned()];
+        temporary.extend(
+            environment
+                .iter()
+                .filter(|(key, _)| key == "TMPDIR")
+                .map(|(_, value)| value.to_string_lossy().trim_end_matches('/').to_owned()),
+        );
+        temporary
+    }
+
+    fn note_before(&mut self) {
+        Self::note_before(self);
+    }
+
+    fn end(&mut self) -> FileTree {
+        Self::end(self)
+    }
+
+    fn gaps(&self) -> Vec<(String, String)> {
+        self.gaps.clone()
+    }
+}

@@ -1,0 +1,65 @@
+//! Where a trial runs, as a session sees it: a cell, or the premises of the
+//! portable driver.
+
+use super::DriverError;
+use crate::cell::{Depth, FileWatch};
+use crate::model::{FileSize, FileTree, IpcObject, Listener, ProcessRecord};
+use crate::sys::{Command, Program, Report};
+use rustix::fd::{BorrowedFd, OwnedFd};
+use rustix::io::Errno;
+use std::path::Path;
+
+/// A place in which programs were prepared and can be run.
+pub(crate) trait Place {
+    /// The `/proc` that numbers its processes.
+    fn proc(&self) -> BorrowedFd<'_>;
+
+    /// Readable when whoever starts programs has something to say, or is gone.
+    fn socket(&self) -> BorrowedFd<'_>;
+
+    /// The next report, if there is one now.
+    fn receive(&self) -> Result<Option<Report>, Errno>;
+
+    /// Asks for something.
+    fn send(&self, command: Command) -> Result<(), Errno>;
+
+    /// Urgent (`POLLPRI`) when the last process may be gone, where the kernel tells.
+    fn emptied(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    /// The controlling side of the agent's terminal, once.
+    fn take_terminal(&mut self) -> Option<OwnedFd>;
+
+    /// Every process of the trial but those that Quietus needs for itself.
+    fn processes(&self, depth: Depth) -> Vec<ProcessRecord>;
+
+    /// The same for a census, which may look in more ways than one.
+    fn census(&self, depth: Depth) -> Vec<ProcessRecord> {
+        self.processes(depth)
+    }
+
+    /// What these processes listen on.
+    fn listeners(&self, records: &[ProcessRecord]) -> Vec<Listener>;
+
+    /// The IPC objects that can be seen.
+    fn ipc(&self) -> Vec<IpcObject>;
+
+    /// Watches for a file by a pattern of the agent.
+    fn watch(&self, directory: &Path, glob: &str, size: Option<FileSize>) -> std::io::Result<FileWatch>;
+
+    /// Directories for temporary files.
+    fn temporary(&self, environment: &[(std::ffi::OsString, std::ffi::OsString)]) -> Vec<String>;
+
+    /// Takes the files as they are now as the state before the agent.
+    fn note_before(&mut self);
+
+    /// Ends every process, then lists every changed path.
+    fn end(&mut self) -> FileTree;
+
+    /// What is not audited, and why.
+    fn gaps(&self) -> Vec<(String, String)>;
+}
+
+/// Builds a place from the programs and whether there is to be a terminal.
+pub(crate) type Build<'a, P> = dyn FnOnce(&[Program], bool) -> Result<P, DriverError> + 'a;
