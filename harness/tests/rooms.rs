@@ -17,7 +17,8 @@ const EDGES: [(&str, &[&str]); 8] = [
 ];
 
 /// What reads a clock, the file system, the environment, the network or a process.
-const EFFECTS: [&str; 9] = ["std::fs", "std::env", "std::net", "std::process", "std::io", "std::thread", "Instant", "SystemTime", "rustix::"];
+const EFFECTS: [&str; 9] =
+    ["std::fs", "std::env", "std::net", "std::process", "std::io", "std::thread", "Instant", "SystemTime", "rustix::"];
 
 /// Rooms and files that may have none of that.
 const PURE: [&str; 6] = ["model", "scenario", "audit", "trial/machine.rs", "explore/plan.rs", "explore/gather.rs"];
@@ -59,9 +60,14 @@ fn rooms_use_only_what_is_below_them() {
     let mut wrong = Vec::new();
     for (file, code) in code() {
         let Some(room) = file.split('/').next().filter(|room| !room.ends_with(".rs")) else { continue };
-        let allowed = EDGES.iter().find(|(name, _)| *name == room).unwrap_or_else(|| panic!("the room `{room}` has no edges in this test")).1;
+        let allowed = EDGES
+            .iter()
+            .find(|(name, _)| *name == room)
+            .unwrap_or_else(|| panic!("the room `{room}` has no edges in this test"))
+            .1;
         for used in code.split("crate::").skip(1) {
-            let name: String = used.chars().take_while(|letter| letter.is_ascii_lowercase() || *letter == '_').collect();
+            let name: String =
+                used.chars().take_while(|letter| letter.is_ascii_lowercase() || *letter == '_').collect();
             if name != room && EDGES.iter().any(|(known, _)| *known == name) && !allowed.contains(&name.as_str()) {
                 wrong.push(format!("{file} uses {name}"));
             }
@@ -85,7 +91,9 @@ fn pure_rooms_touch_nothing() {
     let mut wrong = Vec::new();
     for (file, code) in code() {
         if PURE.iter().any(|pure| file == *pure || file.starts_with(&format!("{pure}/"))) {
-            wrong.extend(EFFECTS.iter().filter(|effect| code.contains(**effect)).map(|effect| format!("{file}: {effect}")));
+            wrong.extend(
+                EFFECTS.iter().filter(|effect| code.contains(**effect)).map(|effect| format!("{file}: {effect}")),
+            );
         }
     }
     assert!(wrong.is_empty(), "effects in pure rooms:\n{}", wrong.join("\n"));
@@ -102,7 +110,11 @@ fn unsafe_stands_in_sys_and_says_why() {
         seen += code.matches("unsafe {").count();
         let text = std::fs::read_to_string(source().join(&file)).expect("readable");
         let lines: Vec<&str> = text.lines().collect();
-        for (index, line) in lines.iter().enumerate().filter(|(_, line)| line.contains("unsafe {") && !line.trim_start().starts_with("//")) {
+        for (index, line) in lines
+            .iter()
+            .enumerate()
+            .filter(|(_, line)| line.contains("unsafe {") && !line.trim_start().starts_with("//"))
+        {
             let before = lines[index.saturating_sub(6)..index].iter().any(|line| line.contains("// SAFETY:"));
             assert!(before, "{file}:{}: unsafe without a SAFETY comment: {line}", index + 1);
         }

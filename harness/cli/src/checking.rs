@@ -9,7 +9,7 @@ use crate::progress::Shown;
 use crate::quote::quote_all;
 use quietus::audit::Rules;
 use quietus::cell::CellOptions;
-use quietus::driver::{Driver, DriverError, FullDriver, Interrupt};
+use quietus::driver::{Containment, Driver, DriverError, FullDriver, Interrupt, PortableDriver, PortableOptions};
 use quietus::explore::{Check, Planned, check};
 use quietus::model::{Act, Point, PointSpec, Stdin, Step, TrialPlan, format_span};
 use quietus::scenario::Kind;
@@ -189,7 +189,7 @@ pub(crate) fn driver(
         max_processes,
     };
     if wish == GuaranteeArgument::Portable {
-        return portable(&options);
+        return Ok(portable(&options));
     }
     match FullDriver::new(options.clone()) {
         Ok(driver) => Ok(Box::new(driver)),
@@ -199,19 +199,19 @@ pub(crate) fn driver(
                     "no sealed cell here ({why}); using the portable driver, which sees less: see `quietus doctor`"
                 ));
             }
-            portable(&options)
+            Ok(portable(&options))
         }
         Err(error) => Err(error.into()),
     }
 }
 
-#[cfg(any())]
-fn portable(options: &CellOptions) -> Result<Box<dyn Driver>, Failure> {
-    Ok(Box::new(quietus::driver::PortableDriver::new(options.clone())?))
-}
-
-fn portable(_options: &CellOptions) -> Result<Box<dyn Driver>, Failure> {
-    Err(DriverError::Unsupported("the portable driver is not there".to_owned()).into())
+fn portable(options: &CellOptions) -> Box<dyn Driver> {
+    Box::new(PortableDriver::new(PortableOptions {
+        directory: options.directory.clone(),
+        private_network: options.private_network,
+        max_processes: options.max_processes,
+        containment: Containment::Cgroup,
+    }))
 }
 
 fn host() -> Host {
