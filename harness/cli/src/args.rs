@@ -104,7 +104,7 @@ pub(crate) struct AgentArguments {
 /// How trials are run.
 #[derive(Debug, Args)]
 pub(crate) struct RunnerArguments {
-    /// How many trials run side by side [default: the number of cores]
+    /// How many trials run side by side [default: twice the cores]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
     pub(crate) jobs: Option<u16>,
     /// How often each distinct finding is run again [default: 3]

@@ -78,8 +78,10 @@ pub(crate) fn finish(report: &Report, interrupt: &Interrupt) -> Exit {
     if interrupt.is_raised() { Exit::Interrupted } else { Exit::Gate(Gate::default().exit_code(report)) }
 }
 
+/// Trials mostly wait, so twice as many as there are cores run well side by side.
 pub(crate) fn jobs(arguments: &RunnerArguments) -> usize {
-    arguments.jobs.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    arguments.jobs.map_or_else(|| (cores() * 2).max(4), usize::from)
 }
 
 /// What every command that runs one agent has in common.

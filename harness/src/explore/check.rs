@@ -151,7 +151,7 @@ impl Runner<'_> {
 }
 
 /// How long a confirmation waits for a survivor to end by itself.
-const LINGER: Duration = Duration::from_secs(3);
+const LINGER: Duration = Duration::from_secs(2);
 
 /// Runs a whole check.
 ///

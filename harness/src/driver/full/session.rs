@@ -63,7 +63,8 @@ pub(in crate::driver) struct TrialSession<P> {
     pub(super) modes: Option<Modes>,
     pub(super) directory: PathBuf,
     pub(super) delivered: bool,
-    helper_output: OwnedFd,
+    /// What helpers write; none once nobody can write to it.
+    helper_output: Option<OwnedFd>,
     ipc_before: Vec<IpcObject>,
     started: Option<Instant>,
     queue: VecDeque<Event>,
@@ -108,7 +109,7 @@ impl<P: Place> TrialSession<P> {
             modes,
             directory: request.directory.clone(),
             delivered: false,
-            helper_output,
+            helper_output: Some(helper_output),
             ipc_before: Vec::new(),
             started: None,
             queue: VecDeque::new(),
@@ -204,7 +205,9 @@ impl<P: Place> TrialSession<P> {
         for output in self.streams.outputs.iter().flatten() {
             watched.push(PollFd::from_borrowed_fd(output.as_fd(), PollFlags::IN));
         }
-        watched.push(PollFd::from_borrowed_fd(self.helper_output.as_fd(), PollFlags::IN));
+        if let Some(output) = &self.helper_output {
+            watched.push(PollFd::from_borrowed_fd(output.as_fd(), PollFlags::IN));
+        }
         if let Some(input) = self.streams.input.as_ref().filter(|_| !self.streams.pending.is_empty()) {
             watched.push(PollFd::from_borrowed_fd(input.as_fd(), PollFlags::OUT));
         }
@@ -253,9 +256,16 @@ impl<P: Place> TrialSession<P> {
         }
     }
 
-    fn drain_helpers(&self) {
+    fn drain_helpers(&mut self) {
         let mut chunk = [0u8; 4096];
-        while let Ok(1..) = rustix::io::read(&self.helper_output, &mut chunk) {}
+        while let Some(output) = &self.helper_output {
+            match rustix::io::read(output, &mut chunk) {
+                Ok(1..) => {}
+                // At its end a pipe is always readable: watching it further would be a busy loop.
+                Ok(0) => self.helper_output = None,
+                Err(_) => return,
+            }
+        }
     }
 
     pub(super) fn read_outputs(&mut self) {
@@ -274,6 +284,13 @@ impl<P: Place> TrialSession<P> {
                         }
                     }
                     Err(rustix::io::Errno::INTR) => {}
+                    Ok(_) if !self.terminal => {
+                        // Nobody can write to it any more, and at its end a pipe is always readable.
+                        if let Some(place) = self.streams.outputs.get_mut(stream) {
+                            *place = None;
+                        }
+                        break;
+                    }
                     _ => break,
                 }
             }
