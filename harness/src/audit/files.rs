@@ -1,6 +1,6 @@
 //! Files that are left: temporary files, locks, sockets, fifos, strays.
 
-use super::names::{base, is_below, is_in_cache, is_lock_name, is_log, is_manifest, is_temporary_name};
+use super::names::{base, is_below, is_in_cache, is_lock_name, is_log, is_manifest, is_temporary_name, pattern_of};
 use super::processes::leader;
 use super::{Case, Found, torn};
 use crate::model::{Evidence, Occasion};
@@ -143,7 +143,23 @@ pub(super) fn left_files(case: Case<'_>) -> Vec<Found> {
     for one in left(case) {
         groups.entry((one.code, normalise(one.path))).or_default().push(one);
     }
-    groups.into_iter().filter_map(|((code, pattern), group)| describe(case, code, &pattern, &group)).collect()
+    // A random name that looks like a word (`sortTtflTy`) joins its kin of the same directory.
+    let mut kin: Vec<((Code, String), Vec<Left<'_>>)> = Vec::new();
+    let (many, single): (Vec<_>, Vec<_>) = groups.into_iter().partition(|(_, group)| group.len() > 1);
+    kin.extend(many);
+    for (key, group) in single {
+        let random = kin.iter_mut().find(|((code, _), known)| {
+            *code == key.0
+                && known.len() > 1
+                && known.iter().zip(&group).all(|(one, other)| pattern_of(one.path, other.path).is_some())
+        });
+        match random {
+            Some((_, known)) => known.extend(group),
+            None => kin.push((key, group)),
+        }
+    }
+    kin.sort_by(|(one, _), (other, _)| one.cmp(other));
+    kin.into_iter().filter_map(|((code, pattern), group)| describe(case, code, &pattern, &group)).collect()
 }
 
 fn describe(case: Case<'_>, code: Code, pattern: &str, group: &[Left<'_>]) -> Option<Found> {

@@ -87,9 +87,13 @@ pub(super) fn keeps_its_own_promises(path: &str, content: &[u8]) -> bool {
 /// Formats in which a part is no whole: a reader refuses a file that ends early.
 pub(super) fn is_document(path: &str) -> bool {
     let name = base(path).to_ascii_lowercase();
-    [".json", ".toml", ".yaml", ".yml", ".xml", ".html", ".ini", ".plist", ".pem", ".zip", ".gz", ".png", ".pdf"]
-        .iter()
-        .any(|end| name.ends_with(end))
+    [
+        ".json", ".toml", ".yaml", ".yml", ".xml", ".html", ".ini", ".plist", ".pem", ".zip", ".gz", ".png", ".pdf",
+        ".tar", ".tgz", ".bz2", ".xz", ".zst", ".lz4", ".7z", ".jar", ".whl", ".deb", ".rpm", ".iso", ".img", ".o",
+        ".a", ".so", ".jpg", ".jpeg", ".mp4", ".parquet", ".npy", ".npz", ".pkl", ".docx", ".xlsx",
+    ]
+    .iter()
+    .any(|end| name.ends_with(end))
 }
 
 /// The pattern of two names of the same thing in two runs: the same but for one

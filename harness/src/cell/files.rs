@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 const MOST_NODES: usize = 300_000;
 const DEEPEST: usize = 200;
 /// Files up to this size are kept whole, for the judgement of torn files.
-const KEPT_FILE: u64 = 4 << 20;
+const KEPT_FILE: u64 = 16 << 20;
 /// Files up to this size are hashed.
 const HASHED_FILE: u64 = 64 << 20;
 /// All that is kept of one walk.

@@ -135,7 +135,7 @@ pub fn default_set(learned: &Learned, wanted: &Wanted) -> Vec<Planned> {
     add("Ctrl-C", middle.clone(), &injection(once), grace, false);
     add("Ctrl-C twice", middle.clone(), &injection(twice), grace, false);
     // Without a signal a job may end when its work is done, so it gets the time for that.
-    let patient = if learned.kind == Kind::Job { grace + learned.duration * 2 } else { grace };
+    let patient = if learned.kind == Kind::Job { grace + round(learned.duration * 2) } else { grace };
     if learned.kind == Kind::Session {
         add("its input ends", middle.clone(), &injection("stdin-eof"), grace, false);
         add("its input ends at the start", at(Point::Start), &injection("stdin-eof"), grace, false);
