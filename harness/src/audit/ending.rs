@@ -35,10 +35,21 @@ pub(super) fn still_running(case: Case<'_>) -> Option<Found> {
     let grace = format_span(case.plan.grace);
     let mut found =
         if signals.is_empty() { not_a_signal(case, &grace)? } else { by_signal(case, &signals, census, agent, &grace) };
+    if takes_ctrl_c_as_input(case, &signals) {
+        found = found.at(Severity::Warn);
+        found.evidence.push("an interactive program may take Ctrl-C as \"stop what you do\" and stay".to_owned());
+    }
     if let Some(agent) = agent {
         found.evidence.extend(threads(agent));
     }
     Some(found.with_origin(leader(case.evidence)))
+}
+
+/// Ctrl-C only, at something a person or a client talks to: an interpreter, an
+/// editor, a pager. A job that a person waits for must end.
+fn takes_ctrl_c_as_input(case: Case<'_>, signals: &[Signal]) -> bool {
+    let talks = case.rules.kind == Kind::Session || (case.plan.pty && case.rules.kind != Kind::Job);
+    talks && !signals.is_empty() && signals.iter().all(|signal| *signal == Signal::INT)
 }
 
 fn by_signal(
@@ -49,8 +60,8 @@ fn by_signal(
     grace: &str,
 ) -> Found {
     let sent = words(signals);
-    let names: Vec<String> = signals.iter().map(ToString::to_string).collect();
-    let names = names.join(",");
+    let names: BTreeSet<String> = signals.iter().map(ToString::to_string).collect();
+    let names = Vec::from_iter(names).join(",");
     let subject = case.evidence.leader.map_or_else(|| "the agent".to_owned(), |_| "the agent's process".to_owned());
     if let Some(agent) = agent {
         let masks = agent.masks;

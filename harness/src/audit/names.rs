@@ -46,8 +46,17 @@ pub(super) fn is_manifest(path: &str) -> bool {
 /// `x.pyc.12345` and renames it).
 pub(super) fn is_in_cache(path: &str) -> bool {
     path.split('/').any(|part| {
-        ["__pycache__", ".cache", ".pytest_cache", ".mypy_cache", ".ruff_cache", "node-compile-cache"].contains(&part)
-    })
+        ["__pycache__", ".cache", ".pytest_cache", ".mypy_cache", ".ruff_cache", "node-compile-cache", "_cacache"]
+            .contains(&part)
+    }) || path.ends_with("/.npm/_update-notifier-last-checked")
+}
+
+/// What a person typed, kept for the next time: shells, interpreters, pagers and
+/// editors write it whenever they end, and no two runs write the same.
+pub(super) fn is_history(path: &str) -> bool {
+    let name = base(path);
+    name.starts_with('.')
+        && (name.ends_with("_history") || [".lesshst", ".viminfo", ".netrwhist", ".wget-hsts"].contains(&name))
 }
 
 /// Names that programs give to files which are not meant to stay.

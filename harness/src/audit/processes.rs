@@ -21,6 +21,11 @@ fn left<'a>(case: Case<'a>) -> impl Iterator<Item = &'a ProcessRecord> {
     })
 }
 
+/// Whether a process that nobody expects to stay has this path open.
+pub(super) fn is_held_by_survivor(path: &str, case: Case<'_>) -> bool {
+    left(case).any(|process| process.descriptors.values().any(|link| link == path))
+}
+
 /// The process with this role, at the time of the injection.
 fn by_role<'a>(evidence: &'a Evidence, role: &str) -> Option<&'a ProcessRecord> {
     [Occasion::Injection, Occasion::Idle, Occasion::GraceEnd, Occasion::Settled]
