@@ -10,7 +10,7 @@ use crate::quote::quote_all;
 use quietus::audit::Rules;
 use quietus::cell::CellOptions;
 use quietus::driver::{Containment, Driver, DriverError, FullDriver, Interrupt, PortableDriver, PortableOptions};
-use quietus::explore::{Check, Planned, check};
+use quietus::explore::{Check, DEFAULT_GRACE, Planned, check};
 use quietus::model::{Act, Point, PointSpec, Stdin, Step, TrialPlan, format_span};
 use quietus::scenario::Kind;
 use quietus_reports::{Format, Gate, Guarantee, Host, Report, Run, Totals};
@@ -18,16 +18,12 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The grace where nothing else is said: long enough for a cleanup, short
-/// enough to wait for.
-pub(crate) const GRACE: Duration = Duration::from_secs(5);
-
 pub(crate) fn run(arguments: CheckArguments, interrupt: &Interrupt) -> Result<Exit, Failure> {
     output::plan(&arguments.output)?;
     let (mut wanted, guarantee) = base(&arguments.agent, &arguments.runner, arguments.program.clone())?;
     let profile = arguments.profile;
     wanted.send = arguments.send.clone().or_else(|| profile.map(|profile| profile.injection())).unwrap_or(wanted.send);
-    wanted.grace = arguments.grace.or_else(|| profile.map(|profile| profile.grace)).unwrap_or(GRACE);
+    wanted.grace = arguments.grace.or_else(|| profile.map(|profile| profile.grace)).unwrap_or(DEFAULT_GRACE);
     wanted.pid1 |= profile.is_some_and(|profile| profile.pid1);
     wanted.pty |= profile.is_some_and(|profile| profile.pty);
     wanted.repeat = arguments.repeat;
@@ -112,7 +108,7 @@ pub(crate) fn base(
         pid1: agent.pid1,
         ready: None,
         send: quietus::model::Injection::signal(quietus::model::Signal::TERM),
-        grace: GRACE,
+        grace: DEFAULT_GRACE,
         settle: agent.settle,
         horizon: agent.control_timeout,
         trials: Vec::new(),

@@ -1,18 +1,15 @@
 //! `quietus run`: scenario files, one after the other, into one report.
 
 use crate::args::{GuaranteeArgument, RunArguments};
-use crate::checking::{self, GRACE};
+use crate::checking;
 use crate::exit::{Exit, Failure};
 use crate::output;
 use crate::progress::Shown;
 use crate::quote::quote_all;
-use quietus::audit::Rules;
 use quietus::driver::{Driver, Interrupt};
-use quietus::explore::{Check, CheckError, Planned, check};
-use quietus::model::{Act, Injection, Signal, Stdin, Step, TrialPlan};
-use quietus::scenario::{GuaranteeWish, Kind, Network, Scenario, parse};
+use quietus::explore::{Check, CheckError, check};
+use quietus::scenario::{GuaranteeWish, Scenario, parse};
 use quietus_reports::{AgentKind, Guarantee, Level, Run, Verdict};
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// A scenario and where it was read.
@@ -147,73 +144,13 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, Failure> {
     }
 }
 
-/// From a scenario to a check. Relative paths start at the scenario file.
+/// From a scenario to a check.
 pub(crate) fn to_check(loaded: &Loaded) -> Result<Check, Failure> {
     let Loaded { path, scenario } = loaded;
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let workspace =
-        scenario.agent.workspace.as_ref().map_or_else(|| parent.to_path_buf(), |workspace| parent.join(workspace));
-    let directory = workspace.canonicalize().ok().filter(|directory| directory.is_dir());
-    let directory = directory.ok_or_else(|| {
-        Failure::usage(format!("{}: the workspace {} is not a directory", path.display(), workspace.display()))
-    })?;
-    let profile = scenario.terminate.profile;
-    let send = scenario
-        .terminate
-        .send
-        .clone()
-        .or_else(|| profile.map(|profile| profile.injection()))
-        .unwrap_or_else(|| Injection::signal(Signal::TERM));
-    let grace = scenario.terminate.grace.or_else(|| profile.map(|profile| profile.grace)).unwrap_or(GRACE);
-    let pid1 = scenario.agent.pid1.unwrap_or_else(|| profile.is_some_and(|profile| profile.pid1));
-    let pty =
-        scenario.agent.pty.unwrap_or_else(|| profile.is_some_and(|profile| profile.pty) || send.has(Step::PtyHangup));
-    let words = |words: &[String]| words.iter().map(OsString::from).collect::<Vec<_>>();
-    let mut environment: Vec<(OsString, OsString)> =
-        std::env::vars_os().filter(|(key, _)| !scenario.agent.env.contains_key(&*key.to_string_lossy())).collect();
-    environment.extend(scenario.agent.env.iter().map(|(key, value)| (key.into(), value.into())));
-    let trials = scenario
-        .scripts
-        .iter()
-        .map(|script| {
-            let act = Act { at: script.at.clone(), send: script.send.clone().unwrap_or_else(|| send.clone()) };
-            let plan =
-                TrialPlan { acts: vec![act], grace: script.grace.unwrap_or(grace), stdin: Stdin::Closed, pty, pid1 };
-            Planned { label: "script".to_owned(), plan, informational: script.informational }
-        })
-        .collect();
-    Ok(Check {
-        name: scenario.name.clone(),
-        command: words(&scenario.agent.command),
-        environment,
-        directory,
-        prepare: scenario.agent.prepare.iter().map(|command| words(command)).collect(),
-        stdin: scenario.agent.stdin.clone(),
-        kind: scenario.agent.kind,
-        pty,
-        pid1,
-        ready: scenario.agent.ready.clone(),
-        send,
-        grace,
-        settle: scenario.terminate.settle.unwrap_or(std::time::Duration::from_secs(1)),
-        horizon: std::time::Duration::from_secs(10),
-        trials,
-        repeat: scenario.explore.repeat,
-        confirm: scenario.explore.confirm,
-        jobs: 1,
-        budget: scenario.explore.budget,
-        rules: Rules {
-            kind: scenario.agent.kind.unwrap_or(Kind::Job),
-            survivors: scenario.survivors.clone(),
-            exit: scenario.expect.exit.clone(),
-            within: scenario.expect.within,
-            log: scenario.expect.log.clone(),
-        },
-        allows: scenario.allows.clone(),
-        today: checking::today(),
-        replay: ("quietus replay ".to_owned(), format!(" --scenario {}", quote_all([path.as_os_str()]))),
-        private_network: scenario.cell.network == Network::Private,
-    })
+    let mut check = Check::of_scenario(scenario, path, std::env::vars_os().collect(), &checking::today())
+        .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
+    check.replay = ("quietus replay ".to_owned(), format!(" --scenario {}", quote_all([path.as_os_str()])));
+    Ok(check)
 }
 
 /// The driver a scenario asks for.

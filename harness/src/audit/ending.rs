@@ -7,6 +7,7 @@ use crate::model::Occasion;
 use crate::model::{Census, Ended, ProcessRecord, Signal, Step, format_span};
 use crate::scenario::Kind;
 use quietus_reports::{Code, Severity};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// The signals sent that should end a program. A terminal that hangs up sends HUP.
@@ -34,10 +35,21 @@ pub(super) fn still_running(case: Case<'_>) -> Option<Found> {
     let grace = format_span(case.plan.grace);
     let mut found =
         if signals.is_empty() { not_a_signal(case, &grace)? } else { by_signal(case, &signals, census, agent, &grace) };
+    if takes_ctrl_c_as_input(case, &signals) {
+        found = found.at(Severity::Warn);
+        found.evidence.push("an interactive program may take Ctrl-C as \"stop what you do\" and stay".to_owned());
+    }
     if let Some(agent) = agent {
         found.evidence.extend(threads(agent));
     }
     Some(found.with_origin(leader(case.evidence)))
+}
+
+/// Ctrl-C only, at something a person or a client talks to: an interpreter, an
+/// editor, a pager. A job that a person waits for must end.
+fn takes_ctrl_c_as_input(case: Case<'_>, signals: &[Signal]) -> bool {
+    let talks = case.rules.kind == Kind::Session || (case.plan.pty && case.rules.kind != Kind::Job);
+    talks && !signals.is_empty() && signals.iter().all(|signal| *signal == Signal::INT)
 }
 
 fn by_signal(
@@ -48,8 +60,8 @@ fn by_signal(
     grace: &str,
 ) -> Found {
     let sent = words(signals);
-    let names: Vec<String> = signals.iter().map(ToString::to_string).collect();
-    let names = names.join(",");
+    let names: BTreeSet<String> = signals.iter().map(ToString::to_string).collect();
+    let names = Vec::from_iter(names).join(",");
     let subject = case.evidence.leader.map_or_else(|| "the agent".to_owned(), |_| "the agent's process".to_owned());
     if let Some(agent) = agent {
         let masks = agent.masks;
@@ -172,25 +184,39 @@ pub(super) fn status(case: Case<'_>) -> Option<Found> {
         return None;
     }
     let injection = case.plan.injection_text();
+    // Once or twice the same signal is the same fault.
+    let signals = ending_signals(case).iter().map(ToString::to_string).collect::<BTreeSet<_>>();
+    let part = if signals.is_empty() { injection.clone() } else { Vec::from_iter(signals).join(",") };
     let found = match ended {
         Ended::Signaled(signal) if signal.is_crash() => Found::new(
             Code::Crashed,
             format!("{ended}"),
             format!("the agent crashed after {injection}: {ended}"),
-            &[&injection],
+            &[&part],
         ),
         _ => {
             let wanted = wanted(case);
-            Found::new(
+            let found = Found::new(
                 Code::WrongExitStatus,
                 format!("{ended}"),
                 format!("the agent ended with {ended} after {injection}"),
-                &[&injection],
+                &[&part],
             )
-            .with_cause(Some(format!("expected {wanted}")))
+            .with_cause(Some(format!("expected {wanted}")));
+            if only_told_a_person(case, ended) { found.at(Severity::Warn) } else { found }
         }
     };
     Some(found.with_origin(leader(case.evidence)).with_evidence(last_lines(case, 4)))
+}
+
+/// After Ctrl-C many programs say "interrupted" by a status of their own (pigz 4,
+/// rsync 20, command lines 1): a person reads it, no supervisor decides by it.
+fn only_told_a_person(case: Case<'_>, ended: Ended) -> bool {
+    let signals = ending_signals(case);
+    case.rules.exit.is_none()
+        && matches!(ended, Ended::Exited(_))
+        && !signals.is_empty()
+        && signals.iter().all(|signal| *signal == Signal::INT)
 }
 
 fn wanted(case: Case<'_>) -> String {

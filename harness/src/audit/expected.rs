@@ -2,7 +2,7 @@
 
 use super::files::is_temporary_place;
 use super::names::{is_lock_name, is_manifest, is_temporary_name, pattern_of};
-use crate::model::{Ended, FileChange, FileKind, FileNode, IpcObject, TerminalState};
+use crate::model::{Ended, FileChange, FileKind, FileNode, IpcObject, ProcessId, TerminalState};
 use crate::model::{Evidence, Occasion};
 use crate::scenario::Kind;
 use quietus_reports::fingerprint::normalise;
@@ -30,11 +30,31 @@ pub struct Expected {
 }
 
 impl Expected {
-    /// Whether a control leaves this path.
-    pub(super) fn has_file(&self, path: &str) -> bool {
+    /// Whether a control leaves this path. Names may differ in a random part, in any
+    /// directory above too, and where they tell the agent's own pid.
+    pub(super) fn has_file(&self, path: &str, leader: Option<ProcessId>) -> bool {
         self.files.contains_key(path)
-            || self.patterns.contains(&normalise(path))
+            || self.patterns.contains(&pattern(path, leader))
             || self.siblings(path).any(|known| pattern_of(known, path).is_some())
+            || self.has_in_random_directory(path, leader)
+    }
+
+    /// Whether the path lies in a directory whose name is random, and a control
+    /// leaves it in its own such directory.
+    fn has_in_random_directory(&self, path: &str, leader: Option<ProcessId>) -> bool {
+        let mut above = path.rsplit_once('/').map(|(directory, _)| directory);
+        while let Some(directory) = above.filter(|directory| !directory.is_empty()) {
+            let rest = path.get(directory.len()..).unwrap_or_default();
+            let mut kin = self.siblings(directory).filter(|known| pattern_of(known, directory).is_some());
+            if kin.any(|known| {
+                let same = format!("{known}{rest}");
+                self.files.contains_key(&same) || self.patterns.contains(&pattern(&same, leader))
+            }) {
+                return true;
+            }
+            above = directory.rsplit_once('/').map(|(directory, _)| directory);
+        }
+        false
     }
 
     /// What controls leave in the same directory.
@@ -49,6 +69,26 @@ impl Expected {
             .filter(inside)
             .take(1000)
     }
+}
+
+/// A path without its random parts and without the agent's pid, which differs
+/// between runs with and without a parent of its own (`agent.2`, `agent.3`).
+fn pattern(path: &str, leader: Option<ProcessId>) -> String {
+    let Some(pid) = leader.map(|leader| leader.pid.to_string()) else { return normalise(path) };
+    let mut out = String::with_capacity(path.len());
+    let mut rest = path;
+    while let Some(start) = rest.find(|letter: char| letter.is_ascii_digit()) {
+        let (before, digits) = rest.split_at(start);
+        let end = digits.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(digits.len());
+        let (number, after) = digits.split_at(end);
+        out.push_str(before);
+        // Only as a name's last part: `agent.2`, `worker-2.sock`; not `v2` or `step2`.
+        let parted = out.ends_with(['.', '-', '_']) && !after.starts_with(|letter: char| letter.is_alphanumeric());
+        out.push_str(if parted && number == pid { "{pid}" } else { number });
+        rest = after;
+    }
+    out.push_str(rest);
+    normalise(&out)
 }
 
 /// What remains of a control's files that may remain of any trial.
@@ -76,7 +116,7 @@ pub fn learn(controls: &[(&Evidence, bool)], kind: Kind, directory: &str) -> Exp
         }
         for (path, node) in &evidence.files.nodes {
             if is_kept(path, node, *ended_by_itself && kind != Kind::Server, &evidence.temporary, directory) {
-                expected.patterns.insert(normalise(path));
+                expected.patterns.insert(pattern(path, evidence.leader));
                 expected.files.entry(path.clone()).or_default().push(node.clone());
             }
         }

@@ -1,6 +1,8 @@
 //! Files that are left: temporary files, locks, sockets, fifos, strays.
 
-use super::names::{base, is_below, is_in_cache, is_lock_name, is_log, is_manifest, is_temporary_name};
+use super::names::{
+    base, is_below, is_history, is_in_cache, is_lock_name, is_log, is_manifest, is_temporary_name, pattern_of,
+};
 use super::processes::leader;
 use super::{Case, Found, torn};
 use crate::model::{Evidence, Occasion};
@@ -34,6 +36,14 @@ fn names_dead_owner(node: &FileNode, evidence: &Evidence) -> Option<i32> {
     (pid > 1 && ended).then_some(pid)
 }
 
+/// Whether the lock was the kernel's (flock, fcntl) and went with its owner: such
+/// a file means nothing by being there, and most programs never remove it.
+fn is_unlocked(path: &str, node: &FileNode, case: Case<'_>) -> bool {
+    case.evidence.locked.contains(path)
+        && names_dead_owner(node, case.evidence).is_none()
+        && !super::processes::is_held_by_survivor(path, case)
+}
+
 fn classify(path: &str, node: &FileNode, case: Case<'_>) -> Option<Code> {
     let in_temporary = is_temporary_place(path, &case.evidence.temporary, &case.expected.directory);
     Some(match node.kind {
@@ -47,9 +57,11 @@ fn classify(path: &str, node: &FileNode, case: Case<'_>) -> Option<Code> {
             }
         }
         _ if is_in_cache(path) => return None,
+        FileKind::Regular if is_lock_name(path) && is_unlocked(path, node, case) => return None,
         FileKind::Regular | FileKind::Symlink | FileKind::Directory if is_lock_name(path) && !is_manifest(path) => {
             Code::LockFile
         }
+        _ if is_history(path) => return None,
         FileKind::Regular if names_dead_owner(node, case.evidence).is_some() && !in_temporary => Code::LockFile,
         _ if in_temporary || is_temporary_name(path) => Code::TempFile,
         _ if is_log(path) => return None,
@@ -106,7 +118,7 @@ fn left<'a>(case: Case<'a>) -> Vec<Left<'a>> {
     let mut open: Option<usize> = None;
     for (path, node) in &case.evidence.files.nodes {
         if node.change != FileChange::Created
-            || case.expected.has_file(path)
+            || case.expected.has_file(path, case.evidence.leader)
             || case.rules.may_remain(path, &case.expected.directory, node)
         {
             continue;
@@ -143,7 +155,23 @@ pub(super) fn left_files(case: Case<'_>) -> Vec<Found> {
     for one in left(case) {
         groups.entry((one.code, normalise(one.path))).or_default().push(one);
     }
-    groups.into_iter().filter_map(|((code, pattern), group)| describe(case, code, &pattern, &group)).collect()
+    // A random name that looks like a word (`sortTtflTy`) joins its kin of the same directory.
+    let mut kin: Vec<((Code, String), Vec<Left<'_>>)> = Vec::new();
+    let (many, single): (Vec<_>, Vec<_>) = groups.into_iter().partition(|(_, group)| group.len() > 1);
+    kin.extend(many);
+    for (key, group) in single {
+        let random = kin.iter_mut().find(|((code, _), known)| {
+            *code == key.0
+                && known.len() > 1
+                && known.iter().zip(&group).all(|(one, other)| pattern_of(one.path, other.path).is_some())
+        });
+        match random {
+            Some((_, known)) => known.extend(group),
+            None => kin.push((key, group)),
+        }
+    }
+    kin.sort_by(|(one, _), (other, _)| one.cmp(other));
+    kin.into_iter().filter_map(|((code, pattern), group)| describe(case, code, &pattern, &group)).collect()
 }
 
 fn describe(case: Case<'_>, code: Code, pattern: &str, group: &[Left<'_>]) -> Option<Found> {

@@ -51,7 +51,12 @@ pub fn audit(case: Case<'_>) -> Vec<Found> {
     left.extend(terminal::left_modes(case));
     if case.killed {
         let Some(mut hang) = ending::still_running(case) else { return Vec::new() };
-        hang.evidence.extend(left.iter().map(|found| format!("after the KILL: {}", found.title)));
+        for fact in left.iter().map(|found| format!("after the KILL: {}", found.title)) {
+            // Workers look alike.
+            if !hang.evidence.contains(&fact) {
+                hang.evidence.push(fact);
+            }
+        }
         return vec![hang];
     }
     left.extend(ending::status(case));

@@ -46,8 +46,17 @@ pub(super) fn is_manifest(path: &str) -> bool {
 /// `x.pyc.12345` and renames it).
 pub(super) fn is_in_cache(path: &str) -> bool {
     path.split('/').any(|part| {
-        ["__pycache__", ".cache", ".pytest_cache", ".mypy_cache", ".ruff_cache", "node-compile-cache"].contains(&part)
-    })
+        ["__pycache__", ".cache", ".pytest_cache", ".mypy_cache", ".ruff_cache", "node-compile-cache", "_cacache"]
+            .contains(&part)
+    }) || path.ends_with("/.npm/_update-notifier-last-checked")
+}
+
+/// What a person typed, kept for the next time: shells, interpreters, pagers and
+/// editors write it whenever they end, and no two runs write the same.
+pub(super) fn is_history(path: &str) -> bool {
+    let name = base(path);
+    name.starts_with('.')
+        && (name.ends_with("_history") || [".lesshst", ".viminfo", ".netrwhist", ".wget-hsts"].contains(&name))
 }
 
 /// Names that programs give to files which are not meant to stay.
@@ -87,9 +96,13 @@ pub(super) fn keeps_its_own_promises(path: &str, content: &[u8]) -> bool {
 /// Formats in which a part is no whole: a reader refuses a file that ends early.
 pub(super) fn is_document(path: &str) -> bool {
     let name = base(path).to_ascii_lowercase();
-    [".json", ".toml", ".yaml", ".yml", ".xml", ".html", ".ini", ".plist", ".pem", ".zip", ".gz", ".png", ".pdf"]
-        .iter()
-        .any(|end| name.ends_with(end))
+    [
+        ".json", ".toml", ".yaml", ".yml", ".xml", ".html", ".ini", ".plist", ".pem", ".zip", ".gz", ".png", ".pdf",
+        ".tar", ".tgz", ".bz2", ".xz", ".zst", ".lz4", ".7z", ".jar", ".whl", ".deb", ".rpm", ".iso", ".img", ".o",
+        ".a", ".so", ".jpg", ".jpeg", ".mp4", ".parquet", ".npy", ".npz", ".pkl", ".docx", ".xlsx",
+    ]
+    .iter()
+    .any(|end| name.ends_with(end))
 }
 
 /// The pattern of two names of the same thing in two runs: the same but for one

@@ -21,6 +21,11 @@ fn left<'a>(case: Case<'a>) -> impl Iterator<Item = &'a ProcessRecord> {
     })
 }
 
+/// Whether a process that nobody expects to stay has this path open.
+pub(super) fn is_held_by_survivor(path: &str, case: Case<'_>) -> bool {
+    left(case).any(|process| process.descriptors.values().any(|link| link == path))
+}
+
 /// The process with this role, at the time of the injection.
 fn by_role<'a>(evidence: &'a Evidence, role: &str) -> Option<&'a ProcessRecord> {
     [Occasion::Injection, Occasion::Idle, Occasion::GraceEnd, Occasion::Settled]
@@ -53,14 +58,14 @@ fn sent(case: Case<'_>) -> impl Iterator<Item = (Signal, Target)> + '_ {
 fn why_alive(case: Case<'_>, process: &ProcessRecord) -> Option<String> {
     let (signal, target) = sent(case).find(|(signal, _)| signal.ends_by_default() && *signal != Signal::KILL)?;
     let group = case.evidence.leader.map(|leader| leader.pid);
-    let place = if Some(process.session) != group {
-        ", and it is in a session of its own"
+    let (place, to) = if Some(process.session) != group {
+        (", and it is in a session of its own", "it is in a session of its own")
     } else if Some(process.group) != group {
-        ", and it is in a process group of its own"
+        (", and it is in a process group of its own", "it is in a process group of its own")
     } else if target == Target::Leader {
-        ", which went to the agent's process only"
+        (", which went to the agent's process only", "it went to the agent's process only")
     } else {
-        ""
+        ("", "")
     };
     if process.masks.ignores(signal) {
         Some(format!("it ignores SIG{signal}{place}"))
@@ -70,7 +75,8 @@ fn why_alive(case: Case<'_>, process: &ProcessRecord) -> Option<String> {
             if process.masks.has_pending(signal) { ", which has arrived and waits" } else { place }
         ))
     } else if process.masks.takes_default(signal) {
-        Some(format!("SIG{signal} never reached it: it would have ended it{place}"))
+        let why = if to.is_empty() { String::new() } else { format!(" ({to})") };
+        Some(format!("SIG{signal} never reached it{why}: it would have ended it"))
     } else {
         Some(format!("it has a handler for SIG{signal}; whether the signal reached it is not known{place}"))
     }

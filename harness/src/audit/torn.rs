@@ -27,9 +27,9 @@ fn is_json(content: &[u8]) -> bool {
 
 /// Judges one changed path. `controls` are the same path in the controls.
 ///
-/// Not judged: databases and git (their own recovery decides), files that were
-/// too large to keep, and content that differs from one control to the next,
-/// unless its format shows the damage.
+/// Not judged: databases and git (their own recovery decides), and content that
+/// differs from one control to the next, unless its format shows the damage. Of
+/// files too large to keep, only those of a format that a part is no whole of.
 pub(super) fn judge(path: &str, node: &FileNode, controls: &[&FileNode], kind: Kind) -> Option<Torn> {
     if keeps_its_own_promises(path, node.content.as_deref().or(node.before.as_deref()).unwrap_or_default()) {
         return None;
@@ -51,7 +51,7 @@ fn deleted(node: &FileNode, controls: &[&FileNode], kind: Kind) -> Option<Torn> 
 }
 
 fn written(path: &str, node: &FileNode, controls: &[&FileNode], kind: Kind) -> Option<Torn> {
-    let now = node.content.as_deref()?;
+    let Some(now) = node.content.as_deref() else { return large(path, node, controls, kind) };
     let before = node.before.as_deref();
     if before == Some(now) {
         return None;
@@ -94,6 +94,23 @@ fn written(path: &str, node: &FileNode, controls: &[&FileNode], kind: Kind) -> O
         "its content is a mixture".to_owned()
     };
     torn(says, facts(Some(first)))
+}
+
+/// A file too large to keep: what is known is its size, and its hash up to a limit.
+fn large(path: &str, node: &FileNode, controls: &[&FileNode], kind: Kind) -> Option<Torn> {
+    let (first, rest) = controls.split_first()?;
+    let written = |control: &&FileNode| control.change == node.change && control.size == first.size;
+    let same_hash = rest.iter().all(|control| control.hash == first.hash);
+    if kind == Kind::Server || rest.is_empty() || !written(first) || !rest.iter().all(written) || !same_hash {
+        return None;
+    }
+    // Of a file that was there before, its old content is not known.
+    let shorter = node.change == FileChange::Created && node.size < first.size;
+    (shorter && is_document(path)).then_some(())?;
+    torn(
+        format!("it has {} of {} bytes", node.size, first.size),
+        vec![format!("now: {} bytes; an undisturbed run: {} bytes, twice", node.size, first.size)],
+    )
 }
 
 #[cfg(test)]
@@ -150,6 +167,19 @@ mod tests {
             assert_eq!(verdict(path, before, now, [control, control]), None, "{path} {now:?}");
         }
         assert_eq!(verdict("/w/stamp", None, "12:00", ["12:01", "12:02"]), None, "differs from control to control");
+    }
+
+    #[test]
+    fn a_large_file_is_judged_by_its_size_where_a_part_is_no_whole() {
+        let large = |size| FileNode { size, content: None, ..node(None, "") };
+        let judged = |path, now, controls: [u64; 2]| {
+            let controls = controls.map(large);
+            judge(path, &large(now), &controls.iter().collect::<Vec<_>>(), Kind::Job).map(|torn| torn.says)
+        };
+        assert_eq!(judged("/w/out.tar", 10, [90, 90]).as_deref(), Some("it has 10 of 90 bytes"));
+        assert_eq!(judged("/w/out.tar", 90, [90, 90]), None);
+        assert_eq!(judged("/w/out.tar", 10, [90, 91]), None, "differs from control to control");
+        assert_eq!(judged("/w/records.csv", 10, [90, 90]), None, "it may end at a line");
     }
 
     #[test]

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 pub(crate) const MOST_NODES: usize = 300_000;
 pub(crate) const DEEPEST: usize = 200;
 /// Files up to this size are kept whole, for the judgement of torn files.
-pub(crate) const KEPT_FILE: u64 = 4 << 20;
+pub(crate) const KEPT_FILE: u64 = 16 << 20;
 /// Files up to this size are hashed.
 pub(crate) const HASHED_FILE: u64 = 64 << 20;
 /// All that is kept of one walk.

@@ -23,7 +23,7 @@ pub(crate) use files::{
 pub(crate) use mounts::unescape;
 pub(crate) use paths::path_text;
 pub(crate) use processes::{
-    Depth, activity, listeners, look_at, open_known, open_process, read as read_process, unix_sockets,
+    Depth, activity, listeners, locked_files, look_at, open_known, open_process, read as read_process, unix_sockets,
 };
 pub(crate) use syscall_name::syscall_name;
 pub(crate) use terminal::{Modes, ScreenScanner, state as terminal_state};

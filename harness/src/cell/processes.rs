@@ -7,7 +7,7 @@ use super::proc_text::{
 use crate::model::{Listener, ProcessId, ProcessRecord, ThreadRecord};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags, RawDir};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::mem::MaybeUninit;
 
@@ -118,6 +118,27 @@ fn descriptors(process: impl AsFd + Copy) -> BTreeMap<i32, String> {
             Some((fd, link.to_string_lossy().into_owned()))
         })
         .collect()
+}
+
+/// At most so many files of a process are asked about.
+const MOST_LOCKED: usize = 64;
+
+/// The files that one of these processes holds a kernel lock on.
+pub(crate) fn locked_files(proc: impl AsFd + Copy, processes: &[ProcessRecord]) -> BTreeSet<String> {
+    let mut locked = BTreeSet::new();
+    for process in processes.iter().filter(|process| !process.is_zombie()) {
+        let files = |link: &str| link.starts_with('/') && !link.starts_with("/dev/");
+        let mut held = process.descriptors.iter().filter(|(_, link)| files(link)).take(MOST_LOCKED).peekable();
+        let directory = if held.peek().is_some() { open_process(proc, process.id.pid).ok() } else { None };
+        let Some(directory) = directory else { continue };
+        for (fd, link) in held {
+            let text = read_text(&directory, &format!("fdinfo/{fd}")).unwrap_or_default();
+            if text.lines().any(|line| line.starts_with("lock:")) {
+                locked.insert(link.clone());
+            }
+        }
+    }
+    locked
 }
 
 fn threads(process: impl AsFd + Copy) -> Vec<ThreadRecord> {

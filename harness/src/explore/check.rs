@@ -340,7 +340,7 @@ fn confirm(
     go_on: &(dyn Fn() -> bool + Sync),
     progress: &dyn Progress,
 ) {
-    gatherer.rank();
+    gatherer.rank(&runner.check.send);
     for round in 0..2 {
         let plans = gatherer.to_confirm(round);
         let times = runner.check.confirm as usize;

@@ -161,7 +161,11 @@ fn conclude(check: &Check, kind: Kind, stdin: Stdin, first: &Control, second: &C
         .iter()
         .flat_map(|control| control.evidence().censuses.values())
         .any(|census| census.shares_network);
-    let mut lines: Vec<String> = shown.evidence().output.lines.iter().map(|(_, line)| line.clone()).collect();
+    // What a session writes once its input ends is no point of its life; an unfinished
+    // prompt becomes a line only then.
+    let until = shown.evidence().injected_at.unwrap_or(Duration::MAX);
+    let said = shown.evidence().output.lines.iter().filter(|(at, _)| *at < until);
+    let mut lines: Vec<String> = said.map(|(_, line)| line.clone()).collect();
     let other: Vec<&String> = second.evidence().output.lines.iter().map(|(_, line)| line).collect();
     lines.retain(|line| other.contains(&line) || kind == Kind::Session);
     let ended = match (kind, shown.evidence().ended) {

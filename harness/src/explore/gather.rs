@@ -2,7 +2,7 @@
 
 use super::plan::Planned;
 use crate::audit::Found;
-use crate::model::{Point, Token, TrialPlan};
+use crate::model::{Injection, Point, Token, TrialPlan};
 use crate::scenario::Allow;
 use globset::GlobBuilder;
 use quietus_reports::{Code, Confirmed, Finding, Severity};
@@ -82,9 +82,9 @@ impl Gatherer {
     }
 
     /// Puts the surest trial of each finding first: one that shows many findings,
-    /// at a point that is an event and not a time, and late rather than at the
-    /// very edge of where it shows.
-    pub(super) fn rank(&mut self) {
+    /// at a point that is an event and not a time, by what was asked for
+    /// (`wanted`), and late rather than at the very edge of where it shows.
+    pub(super) fn rank(&mut self, wanted: &Injection) {
         let all: Vec<Vec<TrialPlan>> = self.all.iter().map(|known| known.plans.clone()).collect();
         let shows = |plan: &TrialPlan| all.iter().filter(|plans| plans.contains(plan)).count();
         let timed = |plan: &TrialPlan| {
@@ -93,7 +93,8 @@ impl Gatherer {
         let steps = |plan: &TrialPlan| plan.acts.iter().map(|act| act.send.steps().len()).sum::<usize>();
         for known in &mut self.all {
             known.plans.reverse();
-            known.plans.sort_by_key(|plan| (Reverse(shows(plan)), timed(plan), steps(plan)));
+            let asked = |plan: &TrialPlan| plan.acts.iter().any(|act| act.send == *wanted);
+            known.plans.sort_by_key(|plan| (Reverse(shows(plan)), timed(plan), !asked(plan), steps(plan)));
             known.plans.dedup();
         }
     }

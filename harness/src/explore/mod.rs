@@ -5,10 +5,12 @@
 
 mod check;
 mod control;
+mod from_scenario;
 mod gather;
 mod order;
 mod plan;
 
 pub use check::{Check, CheckError, Progress, Replayed, check, replay};
 pub use control::Learned;
+pub use from_scenario::{DEFAULT_GRACE, WorkspaceError};
 pub use plan::{Planned, Wanted, default_set};

@@ -131,11 +131,11 @@ pub fn default_set(learned: &Learned, wanted: &Wanted) -> Vec<Planned> {
     if learned.kind == Kind::Job {
         add("near the end", at(fraction(95)), &wanted.send, grace, false);
     }
-    let (once, twice) = if wanted.pty { ("INT@group", "INT@group,100ms,INT@group") } else { ("INT", "INT,100ms,INT") };
-    add("Ctrl-C", middle.clone(), &injection(once), grace, false);
-    add("Ctrl-C twice", middle.clone(), &injection(twice), grace, false);
+    // A terminal sends it to the whole foreground group: a shell relies on its children getting it too.
+    add("Ctrl-C", middle.clone(), &injection("INT@group"), grace, false);
+    add("Ctrl-C twice", middle.clone(), &injection("INT@group,100ms,INT@group"), grace, false);
     // Without a signal a job may end when its work is done, so it gets the time for that.
-    let patient = if learned.kind == Kind::Job { grace + learned.duration * 2 } else { grace };
+    let patient = if learned.kind == Kind::Job { grace + round(learned.duration * 2) } else { grace };
     if learned.kind == Kind::Session {
         add("its input ends", middle.clone(), &injection("stdin-eof"), grace, false);
         add("its input ends at the start", at(Point::Start), &injection("stdin-eof"), grace, false);

@@ -1,7 +1,7 @@
 //! What one trial has shown, as plain data for the audit.
 
 use super::{Census, Ended, FileTree, IpcObject, ProcessId, TerminalState};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// When a census is taken.
@@ -48,6 +48,8 @@ pub struct Evidence {
     pub output_pipes: Vec<String>,
     /// Whether the agent was PID 1.
     pub pid1: bool,
+    /// Files that the agent held a kernel lock on (flock, fcntl) before it was terminated.
+    pub locked: BTreeSet<String>,
     /// Directories for temporary files: where a left file is a `temp-file`.
     pub temporary: Vec<String>,
     /// Which kinds of resources this driver could not see, for this trial.

@@ -1,7 +1,7 @@
 //! Takes censuses, and looks for what the kernel has no event for.
 
 use super::session::TrialSession;
-use crate::cell::{Depth, activity, unix_sockets};
+use crate::cell::{Depth, activity, locked_files, unix_sockets};
 use crate::driver::place::Place;
 use crate::driver::{Event, Look, Occasion, Session as _};
 use crate::model::{Census, Ended, Point, PointSpec, ProcessId, ProcessRecord};
@@ -57,6 +57,9 @@ impl<P: Place> TrialSession<P> {
             let busy = !activity(self.cell.proc(), &pids).0;
             let listens = !listeners.is_empty() || unix.listening;
             self.say(Event::Looked(Look { alive: pids.len(), busy, listens }));
+        }
+        if matches!(occasion, Occasion::Idle | Occasion::Injection) {
+            self.evidence.locked.extend(locked_files(self.cell.proc(), &processes));
         }
         let census = Census { at: self.now(), processes, listeners, shares_network };
         if occasion == Occasion::Idle {

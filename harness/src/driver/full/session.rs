@@ -125,6 +125,10 @@ impl<P: Place> TrialSession<P> {
     }
 
     fn arm(&mut self, op: usize, spec: &PointSpec) -> Result<(), DriverError> {
+        // It ended before this was asked for; what it left behind reaches no point for it.
+        if self.evidence.ended.is_some() {
+            return Ok(());
+        }
         let now = Instant::now();
         let wait = match &spec.point {
             // `start` is over by the time anything can be armed.

@@ -1,0 +1,105 @@
+//! From a scenario to a check. Relative paths start at the scenario file.
+
+use super::check::Check;
+use super::plan::Planned;
+use crate::audit::Rules;
+use crate::model::{Act, Injection, Signal, Stdin, Step, TrialPlan};
+use crate::scenario::{Kind, Network, Scenario};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Why a scenario cannot be run from where it is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the workspace {} is not a directory", .0.display())]
+pub struct WorkspaceError(PathBuf);
+
+/// The grace where nothing else is said: long enough for a cleanup, short enough
+/// to wait for.
+pub const DEFAULT_GRACE: Duration = Duration::from_secs(5);
+
+impl Check {
+    /// The check that a scenario asks for. `path` is the file of the scenario:
+    /// its workspace is relative to it, and without one its directory is the
+    /// workspace. `environment` is what the agent's own variables are added to.
+    ///
+    /// # Errors
+    /// When the workspace is not a directory.
+    pub fn of_scenario(
+        scenario: &Scenario,
+        path: &Path,
+        environment: Vec<(OsString, OsString)>,
+        today: &str,
+    ) -> Result<Self, WorkspaceError> {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let workspace =
+            scenario.agent.workspace.as_ref().map_or_else(|| parent.to_path_buf(), |workspace| parent.join(workspace));
+        let directory =
+            workspace.canonicalize().ok().filter(|directory| directory.is_dir()).ok_or(WorkspaceError(workspace))?;
+        let profile = scenario.terminate.profile;
+        let send = scenario
+            .terminate
+            .send
+            .clone()
+            .or_else(|| profile.map(|profile| profile.injection()))
+            .unwrap_or_else(|| Injection::signal(Signal::TERM));
+        let grace = scenario.terminate.grace.or_else(|| profile.map(|profile| profile.grace)).unwrap_or(DEFAULT_GRACE);
+        let pid1 = scenario.agent.pid1.unwrap_or_else(|| profile.is_some_and(|profile| profile.pid1));
+        let pty = scenario
+            .agent
+            .pty
+            .unwrap_or_else(|| profile.is_some_and(|profile| profile.pty) || send.has(Step::PtyHangup));
+        let words = |words: &[String]| words.iter().map(OsString::from).collect::<Vec<_>>();
+        let own = &scenario.agent.env;
+        let mut environment: Vec<(OsString, OsString)> =
+            environment.into_iter().filter(|(key, _)| !own.contains_key(&*key.to_string_lossy())).collect();
+        environment.extend(own.iter().map(|(key, value)| (key.into(), value.into())));
+        let trials = scenario
+            .scripts
+            .iter()
+            .map(|script| {
+                let act = Act { at: script.at.clone(), send: script.send.clone().unwrap_or_else(|| send.clone()) };
+                let plan = TrialPlan {
+                    acts: vec![act],
+                    grace: script.grace.unwrap_or(grace),
+                    stdin: Stdin::Closed,
+                    pty,
+                    pid1,
+                };
+                Planned { label: "script".to_owned(), plan, informational: script.informational }
+            })
+            .collect();
+        Ok(Self {
+            name: scenario.name.clone(),
+            command: words(&scenario.agent.command),
+            environment,
+            directory,
+            prepare: scenario.agent.prepare.iter().map(|command| words(command)).collect(),
+            stdin: scenario.agent.stdin.clone(),
+            kind: scenario.agent.kind,
+            pty,
+            pid1,
+            ready: scenario.agent.ready.clone(),
+            send,
+            grace,
+            settle: scenario.terminate.settle.unwrap_or(Duration::from_secs(1)),
+            horizon: Duration::from_secs(10),
+            trials,
+            repeat: scenario.explore.repeat,
+            confirm: scenario.explore.confirm,
+            jobs: 1,
+            budget: scenario.explore.budget,
+            rules: Rules {
+                kind: scenario.agent.kind.unwrap_or(Kind::Job),
+                survivors: scenario.survivors.clone(),
+                exit: scenario.expect.exit.clone(),
+                within: scenario.expect.within,
+                log: scenario.expect.log.clone(),
+            },
+            allows: scenario.allows.clone(),
+            today: today.to_owned(),
+            replay: ("quietus replay ".to_owned(), format!(" --scenario {}", path.display())),
+            private_network: scenario.cell.network == Network::Private,
+        })
+    }
+}
