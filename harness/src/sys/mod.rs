@@ -10,12 +10,14 @@
 mod child;
 mod init;
 mod launch;
+mod mask;
 mod pidfd;
 mod program;
 mod step;
 mod wire;
 
 pub use launch::{Launch, LaunchError, LaunchedCell, Namespaces, launch};
+pub use mask::unblock;
 pub use pidfd::{become_subreaper, send_signal, signal_group};
 pub use program::{Program, ProgramError, Role, Stdio};
 pub use step::{SetupStep, Slot};

@@ -54,6 +54,8 @@ pub enum Report {
         /// Its wait status.
         status: i32,
     },
+    /// Nobody but the init is left.
+    Empty,
 }
 
 /// What Quietus asks.
@@ -68,6 +70,11 @@ pub enum Command {
     KillGroup {
         /// The group.
         group: i32,
+        /// The signal number.
+        signal: i32,
+    },
+    /// Send a signal to every process of the cell, at once.
+    KillAll {
         /// The signal number.
         signal: i32,
     },
@@ -105,6 +112,7 @@ impl Report {
             Self::ExecFailed { program, errno } => pack(5, program, errno),
             Self::HostStarted { program, pid } => pack(6, program, pid),
             Self::Reaped { pid, status } => pack(7, pid.cast_unsigned(), status),
+            Self::Empty => pack(8, 0, 0),
         }
     }
 
@@ -118,6 +126,7 @@ impl Report {
             5 => Self::ExecFailed { program: first, errno: second },
             6 => Self::HostStarted { program: first, pid: second },
             7 => Self::Reaped { pid: first.cast_signed(), status: second },
+            8 => Self::Empty,
             _ => return None,
         })
     }
@@ -128,6 +137,7 @@ impl Command {
         match self {
             Self::Run { program } => pack(1, program, 0),
             Self::KillGroup { group, signal } => pack(2, group.cast_unsigned(), signal),
+            Self::KillAll { signal } => pack(3, 0, signal),
         }
     }
 
@@ -136,6 +146,7 @@ impl Command {
         match kind {
             1 => Some(Self::Run { program: first }),
             2 => Some(Self::KillGroup { group: first.cast_signed(), signal: second }),
+            3 => Some(Self::KillAll { signal: second }),
             _ => None,
         }
     }
@@ -155,10 +166,13 @@ mod tests {
             Report::ExecFailed { program: 0, errno: 13 },
             Report::HostStarted { program: 0, pid: 2 },
             Report::Reaped { pid: 42, status: 15 },
+            Report::Empty,
         ] {
             assert_eq!(Report::from_packet(&report.to_packet()), Some(report));
         }
-        for command in [Command::Run { program: 2 }, Command::KillGroup { group: 5, signal: 64 }] {
+        for command in
+            [Command::Run { program: 2 }, Command::KillGroup { group: 5, signal: 64 }, Command::KillAll { signal: 19 }]
+        {
             assert_eq!(Command::from_packet(&command.to_packet()), Some(command));
         }
         assert_eq!(Report::from_packet(&[0; 16]), None);

@@ -41,7 +41,11 @@ impl FullSession {
             Occasion::GraceEnd | Occasion::Settled | Occasion::Lingered => Depth::Threads,
             Occasion::Idle | Occasion::Injection => Depth::Descriptors,
         };
+        let stopped = matches!(occasion, Occasion::Settled | Occasion::Lingered) && self.stop_what_is_elusive();
         let mut processes = self.agent_processes(depth);
+        if stopped {
+            self.continue_all();
+        }
         self.roles.assign(&mut processes);
         let listeners = self.cell.listeners(&processes);
         let unix = unix_sockets(self.cell.proc(), &processes);
