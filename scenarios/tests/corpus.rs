@@ -1,5 +1,7 @@
 //! One scenario file, one named test: its first line says what it must show.
 
+#![expect(clippy::print_stderr, reason = "what is skipped is said")]
+
 use libtest_mimic::{Arguments, Failed, Trial};
 use quietus::cell::CellOptions;
 use quietus::driver::{FullDriver, Interrupt};

@@ -61,14 +61,15 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
 fn listen() -> Result<Interrupt, Failure> {
     let failed = |error: std::io::Error| Failure::usage(format!("cannot listen for signals: {error}"));
     let interrupt = Interrupt::new().map_err(failed)?;
-    let mut signals = signal_hook::iterator::Signals::new([
-        signal_hook::consts::SIGINT,
-        signal_hook::consts::SIGTERM,
-        signal_hook::consts::SIGHUP,
-    ])
-    .map_err(failed)?;
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    // What a shell's `&` or `nohup` has told us to ignore stays ignored.
+    let ignored = ignored_signals();
+    let wanted: Vec<i32> =
+        [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0).collect();
+    quietus::sys::unblock(&wanted).map_err(|errno| failed(errno.into()))?;
+    let mut signals = signal_hook::iterator::Signals::new(wanted).map_err(failed)?;
     let heard = interrupt.clone();
-    std::thread::spawn(move || {
+    let listen = move || {
         for _ in signals.forever() {
             if heard.is_raised() {
                 std::process::exit(Exit::Interrupted.code().into());
@@ -76,8 +77,20 @@ fn listen() -> Result<Interrupt, Failure> {
             output::complain("interrupted: ending the trials in progress; once more to stop at once");
             heard.raise();
         }
-    });
+    };
+    std::thread::Builder::new().name("signals".to_owned()).spawn(listen).map_err(failed)?;
     Ok(interrupt)
+}
+
+/// The signals this process was started to ignore, one bit a signal.
+fn ignored_signals() -> u64 {
+    std::fs::read_to_string("/proc/self/status")
+        .ok()
+        .and_then(|text| {
+            let mask = text.lines().find_map(|line| line.strip_prefix("SigIgn:"))?.trim().to_owned();
+            u64::from_str_radix(&mask, 16).ok()
+        })
+        .unwrap_or(0)
 }
 
 fn explain(arguments: &ExplainArguments) -> Result<Exit, Failure> {

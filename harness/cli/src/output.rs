@@ -3,8 +3,10 @@
 use crate::args::{ColorArgument, FormatArgument, OutputArguments};
 use crate::exit::Failure;
 use quietus_reports::{HumanOptions, Report, render_human, to_json};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
 
 /// Prints to standard output.
 pub(crate) fn print(text: &str) {
@@ -87,15 +89,47 @@ pub(crate) fn write(report: &Report, arguments: &OutputArguments) -> Result<(), 
             }
             None => print(&text),
             Some(path) => {
-                let partial = path.with_extension("quietus-part");
-                std::fs::write(&partial, format!("{}\n", text.trim_end()))
-                    .and_then(|()| std::fs::rename(&partial, &path))
-                    .map_err(|error| {
-                        let _ = std::fs::remove_file(&partial);
-                        Failure::usage(format!("cannot write {}: {error}", path.display()))
-                    })?;
+                replace(&path, format!("{}\n", text.trim_end()).as_bytes())
+                    .map_err(|error| Failure::usage(format!("cannot write {}: {error}", path.display())))?;
             }
         }
     }
     Ok(())
+}
+
+/// Puts a report in its place, whole or not at all. It gets a name only when it
+/// is complete, so that nothing is left if Quietus is killed meanwhile.
+fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    // A link is followed, and a device, a pipe or /dev/fd/3 is written to: none is replaced.
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+        return match std::fs::OpenOptions::new().write(true).open(&path)?.write_all(bytes) {
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            other => other,
+        };
+    }
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+    let Ok(unnamed) = rustix::fs::open(directory, flags, Mode::from_raw_mode(0o666)) else {
+        // Not every file system has files without a name.
+        return std::fs::write(&path, bytes);
+    };
+    let mut file = std::fs::File::from(unnamed);
+    file.write_all(bytes)?;
+    let link = |to: &Path| {
+        let from = format!("/proc/self/fd/{}", file.as_raw_fd());
+        rustix::fs::linkat(CWD, from, CWD, to, AtFlags::SYMLINK_FOLLOW)
+    };
+    match link(&path) {
+        Err(rustix::io::Errno::EXIST) => {
+            if let Ok(before) = path.metadata() {
+                file.set_permissions(before.permissions())?;
+            }
+            let beside = directory.join(format!(".quietus-{}", std::process::id()));
+            link(&beside)?;
+            std::fs::rename(&beside, &path)
+        }
+        Err(_) => std::fs::write(&path, bytes),
+        Ok(()) => Ok(()),
+    }
 }

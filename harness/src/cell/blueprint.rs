@@ -16,6 +16,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 const STAGE: &str = "/proc";
+/// How many changed files a cell has room for, at least.
+const LEAST_FILES: u64 = 400_000;
 pub(super) const NEW_ROOT: &str = "/proc/root";
 
 /// What a cell is to be.
@@ -116,10 +118,16 @@ impl Draft<'_> {
 
     fn stage(&mut self) {
         let flags = MountFlags::NODEV;
+        // What eats up the memory of the machine shall be the first to go.
+        self.push(SetupStep::WriteFile { path: c("/proc/self/oom_score_adj"), data: b"1000".to_vec(), optional: true });
+        let size = self.facts.space.map_or_else(
+            || "size=50%".to_owned(),
+            |space| format!("size={space},nr_inodes={}", (space / 4096).max(LEAST_FILES)),
+        );
         self.push(SetupStep::Mount {
             kind: c("tmpfs"),
             target: c(STAGE),
-            data: c("mode=0755,size=50%"),
+            data: c(format!("mode=0755,{size}")),
             flags,
             optional: false,
         });
@@ -160,7 +168,8 @@ impl Draft<'_> {
             kind: c("overlay"),
             target: c_path(&staged(directory)),
             data: c(data),
-            flags: MountFlags::empty(),
+            // The devices of a cell are those of its /dev, not the nodes of a chroot somewhere on the disk.
+            flags: MountFlags::NODEV,
             optional: false,
         });
     }
@@ -169,7 +178,7 @@ impl Draft<'_> {
     fn read_only(&mut self, path: &Path) {
         let target = c_path(&staged(path));
         self.push(SetupStep::Bind { source: c_path(path), target: target.clone(), recursive: true, optional: true });
-        self.push(SetupStep::ReadOnly { target, optional: true });
+        self.push(SetupStep::ReadOnly { target });
     }
 
     fn gap(&mut self, path: &Path, why: &str) {
@@ -251,7 +260,7 @@ impl Draft<'_> {
                         recursive: false,
                         optional: true,
                     });
-                    self.push(SetupStep::ReadOnly { target: c_path(&target), optional: true });
+                    self.push(SetupStep::ReadOnly { target: c_path(&target) });
                 }
                 Entry::Directory(attributes) => {
                     self.directory(&target, 0o755, None);
@@ -313,7 +322,7 @@ impl Draft<'_> {
         self.push(SetupStep::Mount {
             kind: c("tmpfs"),
             target: c_path(&dev),
-            data: c("mode=0755,size=64k"),
+            data: c("mode=0755,size=64k,nr_inodes=4k"),
             flags: private,
             optional: false,
         });
@@ -333,6 +342,8 @@ impl Draft<'_> {
                 recursive: true,
                 optional: true,
             });
+            // It can be written to all the same; what cannot be changed is the host's node.
+            self.push(SetupStep::ReadOnly { target: c_path(&target) });
         }
         for (name, to) in [
             ("fd", "/proc/self/fd"),
@@ -391,6 +402,14 @@ impl Draft<'_> {
             data: most.into_bytes(),
             optional: true,
         });
+        // System V shared memory is memory that no file system bounds.
+        if let Some(space) = self.facts.space {
+            self.push(SetupStep::WriteFile {
+                path: c_path(&proc.join("sys/kernel/shmall")),
+                data: (space / 4096).to_string().into_bytes(),
+                optional: true,
+            });
+        }
         if self.facts.privileged {
             for name in ["sys", "sysrq-trigger", "irq", "bus", "fs"] {
                 let path = c_path(&proc.join(name));
@@ -400,7 +419,7 @@ impl Draft<'_> {
                     recursive: false,
                     optional: true,
                 });
-                self.push(SetupStep::ReadOnly { target: path, optional: true });
+                self.push(SetupStep::ReadOnly { target: path });
             }
         }
     }

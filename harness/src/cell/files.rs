@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, OsStr};
 use std::hash::{DefaultHasher, Hasher};
 use std::io::Read;
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -83,6 +84,13 @@ fn walk(upper: BorrowedFd<'_>, layers: &[Layer], before: &Before, all: bool) -> 
         }
     }
     walk.tree.nodes.retain(|_, node| node.mode != UNCHANGED);
+    // What did not fit was refused (ENOSPC): that is the cell's doing, not the agent's.
+    if let Ok(space) = rustix::fs::fstatvfs(upper)
+        && (space.f_bfree * 256 < space.f_blocks || space.f_ffree * 256 < space.f_files)
+    {
+        let size = (space.f_blocks * space.f_frsize) >> 20;
+        walk.tree.unread.push(("/".to_owned(), format!("the {size} MiB that a cell has for changes are used up")));
+    }
     walk.tree
 }
 
@@ -139,7 +147,14 @@ pub(crate) fn open_anyway(directory: impl AsFd + Copy, name: &CStr, flags: OFlag
     let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
     match rustix::fs::openat(directory, name, flags, Mode::empty()) {
         Err(rustix::io::Errno::ACCESS) => {
-            rustix::fs::chmodat(directory, name, Mode::RUSR | Mode::WUSR | Mode::XUSR, AtFlags::empty())?;
+            // By its descriptor: the name may be a link by now, to a file of the host.
+            let handle =
+                rustix::fs::openat(directory, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+            if FileType::from_raw_mode(rustix::fs::fstat(&handle)?.st_mode) == FileType::Symlink {
+                return Err(rustix::io::Errno::LOOP);
+            }
+            let link = format!("/proc/self/fd/{}", handle.as_raw_fd());
+            rustix::fs::chmod(link, Mode::RUSR | Mode::WUSR | Mode::XUSR)?;
             rustix::fs::openat(directory, name, flags, Mode::empty())
         }
         other => other,
@@ -240,7 +255,6 @@ impl Walk<'_> {
             return;
         }
         self.read += 1;
-        let keep = node.size <= KEPT_FILE && self.kept + node.size <= KEPT_TOTAL;
         let Some(bytes) =
             open_anyway(directory, name, OFlags::RDONLY).ok().and_then(|file| read_up_to(file, HASHED_FILE))
         else {
@@ -257,26 +271,40 @@ impl Walk<'_> {
             };
             if !self.all && node.before.as_ref().is_some_and(|before| *before == bytes) {
                 node.mode = UNCHANGED;
-            }
-            if node.before.as_ref().is_some_and(|before| before.len() as u64 > KEPT_FILE) {
                 node.before = None;
             }
+            if node.before.as_ref().is_some_and(|before| !self.may_keep(before.len() as u64)) {
+                node.before = None;
+            }
+            self.kept += node.before.as_ref().map_or(0, |before| before.len() as u64);
         }
-        if keep && node.mode != UNCHANGED {
-            self.kept += node.size;
+        if node.mode != UNCHANGED && self.may_keep(bytes.len() as u64) {
+            self.kept += bytes.len() as u64;
             node.content = Some(bytes);
         }
+    }
+
+    fn may_keep(&self, size: u64) -> bool {
+        size <= KEPT_FILE && self.kept + size <= KEPT_TOTAL
+    }
+
+    /// What a deleted file held, while there is room to keep it.
+    fn lost(&mut self, path: &Path) -> Option<Vec<u8>> {
+        let past = path.symlink_metadata().ok()?;
+        if !past.is_file() || self.read >= READ_FILES || !self.may_keep(past.len()) {
+            return None;
+        }
+        self.read += 1;
+        let content = read_up_to(std::fs::File::open(path).ok()?.into(), KEPT_FILE)?;
+        self.kept += content.len() as u64;
+        Some(content)
     }
 
     fn deleted(&mut self, text: String, path: &Path, in_lower: bool) {
         let before = match self.before.nodes.get(&text) {
             Some(node) if node.change == FileChange::Deleted => return,
             Some(node) => node.content.clone(),
-            None if in_lower || self.all => path
-                .symlink_metadata()
-                .ok()
-                .filter(|past| past.is_file() && past.len() <= KEPT_FILE)
-                .and_then(|_| std::fs::read(path).ok()),
+            None if in_lower || self.all => self.lost(path),
             None => return,
         };
         let kind = path

@@ -38,6 +38,9 @@ pub(crate) struct HostFacts {
     pub(crate) attributes: BTreeMap<PathBuf, Attributes>,
     /// Device files of /dev that every program may expect.
     pub(crate) devices: Vec<PathBuf>,
+    /// How many bytes of changed files one cell may hold in memory, so that as
+    /// many cells as there are processors leave the host half of what is free.
+    pub(crate) space: Option<u64>,
 }
 
 const DEVICES: [&str; 12] =
@@ -83,6 +86,15 @@ fn may_mount() -> bool {
         .is_ok_and(|sets| sets.effective.contains(rustix::thread::CapabilitySet::SYS_ADMIN))
 }
 
+fn space(meminfo: &str, cells: u64) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some((kilobytes * 1024 / 2 / cells.max(1)).max(LEAST_SPACE))
+}
+
+/// Less than this is no room to work in.
+const LEAST_SPACE: u64 = 64 << 20;
+
 impl HostFacts {
     /// Reads the facts. `likely` are the directories that the agent is likely to
     /// write: its working directory, home, temporary and cache directories.
@@ -105,6 +117,7 @@ impl HostFacts {
             }
         }
         let devices = DEVICES.iter().map(|name| Path::new("/dev").join(name)).filter(|path| path.exists()).collect();
+        let processors = std::thread::available_parallelism().map_or(1, usize::from) as u64;
         Ok(Self {
             user,
             group: rustix::process::getegid().as_raw(),
@@ -113,6 +126,18 @@ impl HostFacts {
             listings,
             attributes: known,
             devices,
+            space: std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| space(&text, processors)),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn cells_share_half_of_the_free_memory() {
+        let text = "MemTotal:  100 kB\nMemAvailable:   16777216 kB\n";
+        assert_eq!(super::space(text, 4), Some(2 << 30));
+        assert_eq!(super::space("MemAvailable: 10 kB", 1), Some(64 << 20));
+        assert_eq!(super::space("MemFree: 10 kB", 1), None);
     }
 }

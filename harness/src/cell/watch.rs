@@ -8,16 +8,18 @@ use crate::model::FileSize;
 use globset::{GlobBuilder, GlobMatcher};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
-use std::ffi::OsStr;
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
+use std::ffi::{OsStr, OsString};
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 /// Where the watched paths start: the root of a cell, or of the host.
 #[derive(Debug)]
 pub(crate) struct FileWatch {
     events: OwnedFd,
-    root: PathBuf,
+    root: OwnedFd,
     parts: Vec<Part>,
     size: Option<FileSize>,
 }
@@ -48,7 +50,7 @@ impl FileWatch {
             })
             .map(Part::read)
             .collect();
-        let root = PathBuf::from(format!("/proc/self/fd/{}", root.as_raw_fd()));
+        let root = rustix::io::fcntl_dupfd_cloexec(root, 3)?;
         Ok(Self { events, root, parts, size })
     }
 
@@ -62,44 +64,60 @@ impl FileWatch {
         let mut space = [MaybeUninit::<u8>::uninit(); 4096];
         let mut reader = inotify::Reader::new(&self.events, &mut space);
         while reader.next().is_ok() {}
-        self.search(&self.root, &self.parts, 0)
+        self.search(Path::new(""), &self.parts, 0)
     }
 
-    fn watch(&self, directory: &Path) {
+    /// Opens a directory below the root, with links followed as the agent would:
+    /// an absolute one starts at the root of the cell, not of the host.
+    fn enter(&self, directory: &Path) -> rustix::io::Result<OwnedFd> {
+        let path = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        rustix::fs::openat2(&self.root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT)
+    }
+
+    fn watch(&self, directory: &OwnedFd) {
         let flags = WatchFlags::CREATE
             | WatchFlags::MOVED_TO
             | WatchFlags::MODIFY
             | WatchFlags::CLOSE_WRITE
             | WatchFlags::ONLYDIR;
         // A directory that is gone again, or may not be read, cannot hold a match.
-        let _ = inotify::add_watch(&self.events, directory, flags);
+        let _ = inotify::add_watch(&self.events, format!("/proc/self/fd/{}", directory.as_raw_fd()), flags);
     }
 
     fn search(&self, directory: &Path, parts: &[Part], depth: usize) -> bool {
-        let Some((first, rest)) = parts.split_first() else { return self.is_large_enough(directory) };
+        let Some((first, rest)) = parts.split_first() else { return self.enter(directory).is_ok() };
         if depth > 64 {
             return false;
         }
-        self.watch(directory);
+        let Ok(opened) = self.enter(directory) else { return false };
+        self.watch(&opened);
+        let matches = |name: &OsStr| self.found(&opened, directory, name, rest, depth);
         match first {
-            Part::Name(name) => {
-                let path = directory.join(name);
-                path.symlink_metadata().is_ok() && self.search(&path, rest, depth + 1)
+            Part::Name(name) => matches(name.as_os_str()),
+            Part::Pattern(pattern) => {
+                names(&opened).iter().any(|name| pattern.is_match(path_text(name.as_encoded_bytes())) && matches(name))
             }
-            Part::Pattern(pattern) => children(directory).iter().any(|(name, path)| {
-                pattern.is_match(path_text(name.as_encoded_bytes())) && self.search(path, rest, depth + 1)
-            }),
             Part::Any => {
                 self.search(directory, rest, depth + 1)
-                    || children(directory)
-                        .iter()
-                        .any(|(_, path)| path.is_dir() && !path.is_symlink() && self.search(path, parts, depth + 1))
+                    || names(&opened).iter().any(|name| {
+                        let kind = rustix::fs::statat(&opened, name.as_os_str(), AtFlags::SYMLINK_NOFOLLOW)
+                            .map(|stat| FileType::from_raw_mode(stat.st_mode));
+                        kind == Ok(FileType::Directory) && self.search(&directory.join(name), parts, depth + 1)
+                    })
             }
         }
     }
 
-    fn is_large_enough(&self, path: &Path) -> bool {
-        path.symlink_metadata().is_ok_and(|metadata| self.size.is_none_or(|size| size.holds(metadata.len())))
+    /// Whether what has this name is there, with what is asked of it.
+    fn found(&self, opened: &OwnedFd, directory: &Path, name: &OsStr, rest: &[Part], depth: usize) -> bool {
+        let Ok(stat) = rustix::fs::statat(opened, name, AtFlags::SYMLINK_NOFOLLOW) else { return false };
+        if rest.is_empty() {
+            let size = u64::try_from(stat.st_size).unwrap_or(0);
+            self.size.is_none_or(|wanted| wanted.holds(size))
+        } else {
+            self.search(&directory.join(name), rest, depth + 1)
+        }
     }
 }
 
@@ -120,14 +138,36 @@ impl Part {
     }
 }
 
-fn children(directory: &Path) -> Vec<(std::ffi::OsString, PathBuf)> {
-    let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
-    entries.filter_map(Result::ok).map(|entry| (entry.file_name(), entry.path())).collect()
+fn names(directory: &OwnedFd) -> Vec<OsString> {
+    let Ok(mut entries) = rustix::fs::Dir::read_from(directory) else { return Vec::new() };
+    let mut names = Vec::new();
+    while let Some(Ok(entry)) = entries.read() {
+        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+            names.push(OsStr::from_bytes(entry.file_name().to_bytes()).to_os_string());
+        }
+    }
+    names
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn links_lead_through_the_root_of_the_cell() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let root = std::fs::File::open(directory.path()).expect("opens");
+        std::fs::create_dir_all(directory.path().join("run")).expect("mkdir");
+        std::fs::create_dir(directory.path().join("var")).expect("mkdir");
+        std::os::unix::fs::symlink("/run", directory.path().join("var/run")).expect("link");
+        std::os::unix::fs::symlink("../../../../proc", directory.path().join("out")).expect("link");
+        let watch = |glob: &str| FileWatch::new(root.as_fd(), Path::new("/"), glob, None).expect("watch");
+        let (pid_file, host) = (watch("var/run/app.pid"), watch("out/version"));
+        assert!(!pid_file.matches());
+        std::fs::write(directory.path().join("run/app.pid"), "1").expect("write");
+        assert!(pid_file.matches());
+        assert!(!host.matches(), "the link leads to the host");
+    }
 
     #[test]
     fn a_file_is_seen_when_it_appears_and_when_it_has_its_size() {

@@ -6,10 +6,13 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+/// What a trial of the mock sees, and what it ends with.
+type Script = dyn Fn(&Request) -> (Vec<Event>, Evidence) + Send + Sync;
+
 /// Answers every trial by a script of events.
 #[derive(Clone)]
 pub struct MockDriver {
-    script: Arc<dyn Fn(&Request) -> (Vec<Event>, Evidence) + Send + Sync>,
+    script: Arc<Script>,
     /// What the trials asked for, in order.
     pub actions: Arc<Mutex<Vec<Action>>>,
 }

@@ -28,6 +28,11 @@ pub(crate) trait Place {
         None
     }
 
+    /// Whether its init says when nobody else is left, and can stop all at once.
+    fn tells_when_empty(&self) -> bool {
+        false
+    }
+
     /// The controlling side of the agent's terminal, once.
     fn take_terminal(&mut self) -> Option<OwnedFd>;
 

@@ -6,7 +6,7 @@ use super::order::in_parallel;
 use super::plan::{self, Planned, Wanted, default_set};
 use crate::audit::{Case, Expected, Found, Rules, audit};
 use crate::driver::{Driver, DriverError, Interrupt, Request};
-use crate::model::{Injection, PointSpec, Stdin, Token, TrialPlan};
+use crate::model::{FileTree, Injection, PointSpec, Stdin, Token, TrialPlan};
 use crate::scenario::{Allow, Kind};
 use crate::trial::{Limits, Outcome, TrialRecord, run_trial};
 use quietus_reports::{AgentKind, Run, Trial, Verdict};
@@ -326,7 +326,28 @@ fn told(
     let found = runner.judge(&planned.plan, &record, &learned.expected, rules);
     trial.findings = found.iter().map(|found| found.fingerprint.clone()).collect();
     trial.findings.dedup();
+    if let Some(what) = not_looked_at(&record.evidence.files) {
+        // Nothing found where not everything was looked at is no clean trial.
+        if found.is_empty() && trial.outcome != quietus_reports::Outcome::Missed {
+            trial.outcome = quietus_reports::Outcome::Inconclusive;
+        }
+        trial.note = Some(trial.note.map_or(what.clone(), |note| format!("{note}; {what}")));
+    }
     (trial, found)
+}
+
+/// In words, which changed files nobody looked at.
+fn not_looked_at(files: &FileTree) -> Option<String> {
+    let first = files.unread.first().map(|(path, why)| match files.unread.len() - 1 {
+        0 => format!("changes at {path} are not all known: {why}"),
+        more => format!("changes at {path} and {more} more places are not all known: {why}"),
+    });
+    let omitted = (files.omitted > 0)
+        .then(|| format!("{} changed paths more than can be looked at were left out", files.omitted));
+    match (first, omitted) {
+        (Some(first), Some(omitted)) => Some(format!("{first}; {omitted}")),
+        (first, omitted) => first.or(omitted),
+    }
 }
 
 /// Runs each plan that showed something again, with time for survivors to end.

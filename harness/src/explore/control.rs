@@ -131,10 +131,10 @@ pub(super) fn observe(runner: &Runner<'_>, progress: &dyn Progress) -> Result<Le
     Ok(conclude(check, kind, stdin, &first, &second))
 }
 
-fn run_again(
-    run: &dyn Fn(Stdin, Vec<Act>, Option<Duration>, &str) -> Result<Control, CheckError>,
-    check: &Check,
-) -> Result<Control, CheckError> {
+/// Runs one control: its input, its acts, its horizon if not the usual one, and what to call it.
+type RunControl<'a> = dyn Fn(Stdin, Vec<Act>, Option<Duration>, &str) -> Result<Control, CheckError> + 'a;
+
+fn run_again(run: &RunControl<'_>, check: &Check) -> Result<Control, CheckError> {
     run(check.stdin.clone().unwrap_or_default(), Vec::new(), None, "undisturbed, again")
 }
 

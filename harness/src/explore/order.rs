@@ -13,27 +13,32 @@ pub(super) fn in_parallel<T: Sync, R: Send>(
 ) -> Vec<Option<R>> {
     let next = Mutex::new(0usize);
     let results: Mutex<Vec<Option<R>>> = Mutex::new(items.iter().map(|_| None).collect());
-    std::thread::scope(|scope| {
-        for _ in 0..jobs.clamp(1, items.len().max(1)) {
-            scope.spawn(|| {
-                loop {
-                    let index = {
-                        let mut next = next.lock().unwrap_or_else(PoisonError::into_inner);
-                        let index = *next;
-                        *next += 1;
-                        index
-                    };
-                    let Some(item) = items.get(index) else { return };
-                    if !go_on() {
-                        return;
-                    }
-                    let result = work(index, item);
-                    if let Some(place) = results.lock().unwrap_or_else(PoisonError::into_inner).get_mut(index) {
-                        *place = Some(result);
-                    }
-                }
-            });
+    let serve = || {
+        loop {
+            let index = {
+                let mut next = next.lock().unwrap_or_else(PoisonError::into_inner);
+                let index = *next;
+                *next += 1;
+                index
+            };
+            let Some(item) = items.get(index) else { return };
+            if !go_on() {
+                return;
+            }
+            let result = work(index, item);
+            if let Some(place) = results.lock().unwrap_or_else(PoisonError::into_inner).get_mut(index) {
+                *place = Some(result);
+            }
         }
+    };
+    std::thread::scope(|scope| {
+        // Where threads are refused (RLIMIT_NPROC), fewer do the work; this one always does.
+        for _ in 1..jobs.clamp(1, items.len().max(1)) {
+            if std::thread::Builder::new().spawn_scoped(scope, serve).is_err() {
+                break;
+            }
+        }
+        serve();
     });
     results.into_inner().unwrap_or_else(PoisonError::into_inner)
 }

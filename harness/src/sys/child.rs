@@ -138,12 +138,37 @@ pub(super) fn set_name(name: &CStr) {
     unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
 }
 
+/// What there was to wait for.
+pub(super) enum Waited {
+    /// A child ended: its pid and status.
+    For(i32, i32),
+    /// There are children, and none has ended.
+    Nothing,
+    /// There is no child.
+    Childless,
+}
+
 /// Waits for any child without blocking.
-pub(super) fn reap() -> Option<(i32, i32)> {
+pub(super) fn reap() -> Waited {
     let mut status = 0;
     // SAFETY: the status is ours; __WALL also waits for children made by clone.
     let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::__WALL) };
-    (pid > 0).then_some((pid, status))
+    match pid {
+        1.. => Waited::For(pid, status),
+        0 => Waited::Nothing,
+        _ => Waited::Childless,
+    }
+}
+
+/// Sends a signal to every process of the cell but its init. Only PID 1 of a
+/// namespace may: from anywhere else -1 means every process of the host.
+pub(super) fn kill_all(signal: i32) {
+    // SAFETY: takes nothing, cannot fail.
+    if unsafe { libc::getpid() } != 1 {
+        return;
+    }
+    // SAFETY: takes numbers; the caller is PID 1 of the cell, so -1 reaches no further.
+    unsafe { libc::kill(-1, signal) };
 }
 
 /// Whether this is a child that was not waited for yet: its pid is its own.
@@ -262,13 +287,15 @@ pub(super) fn loopback_up() -> Result<(), Errno> {
 }
 
 /// What a root agent may not do in a cell: change mounts, modules, devices,
-/// clocks or the host's network. From capabilities(7); the numbers are the kernel's.
-const WITHHELD: [libc::c_ulong; 17] = [
+/// clocks or the host's network, or reach into the init, which may. From
+/// capabilities(7); the numbers are the kernel's.
+const WITHHELD: [u32; 20] = [
     2,  // DAC_READ_SEARCH: opens files by handle, past the overlay
     9,  // LINUX_IMMUTABLE
     12, // NET_ADMIN
     16, // SYS_MODULE
     17, // SYS_RAWIO
+    19, // SYS_PTRACE: the init's memory, and the host's files by its /proc/1/exe
     20, // SYS_PACCT
     21, // SYS_ADMIN
     22, // SYS_BOOT
@@ -280,15 +307,34 @@ const WITHHELD: [libc::c_ulong; 17] = [
     34, // SYSLOG
     35, // WAKE_ALARM
     36, // BLOCK_SUSPEND
-    38, // PERFMON; BPF (39) and CHECKPOINT_RESTORE (40) follow below
+    38, // PERFMON
+    39, // BPF
+    40, // CHECKPOINT_RESTORE
 ];
 
 /// Takes the capabilities that reach beyond a cell from what exec can grant.
-pub(super) fn withhold_capabilities() {
-    for capability in WITHHELD.iter().chain(&[39, 40]) {
+///
+/// # Errors
+/// When what Quietus itself was given to pass on cannot be taken away.
+pub(super) fn withhold_capabilities() -> Result<(), Errno> {
+    for capability in WITHHELD {
         // SAFETY: takes numbers; an unknown capability is refused with EINVAL.
-        unsafe { libc::prctl(libc::PR_CAPBSET_DROP, *capability, 0, 0, 0) };
+        unsafe { libc::prctl(libc::PR_CAPBSET_DROP, libc::c_ulong::from(capability), 0, 0, 0) };
     }
+    // Exec grants root what is inheritable even if the bounding set has lost it.
+    let mut sets = rustix::thread::capabilities(None)?;
+    let withheld = WITHHELD.iter().fold(0, |bits, capability| bits | 1u64 << capability);
+    sets.inheritable &= !rustix::thread::CapabilitySet::from_bits_retain(withheld);
+    rustix::thread::set_capabilities(None, sets)
+}
+
+/// Takes a keyring for this session, so that keys an agent adds to its own do
+/// not stay in the one that Quietus was started with (session-keyring(7)).
+pub(super) fn new_session_keyring() {
+    const JOIN_SESSION_KEYRING: libc::c_long = 1;
+    // A kernel without keys refuses, and has none to protect.
+    // SAFETY: a null name asks for an anonymous keyring.
+    unsafe { libc::syscall(libc::SYS_keyctl, JOIN_SESSION_KEYRING, std::ptr::null::<libc::c_char>()) };
 }
 
 /// Keeps a crash from writing a core file or waking the host's crash handler:
@@ -331,8 +377,18 @@ pub(super) fn become_program(program: &Program, terminal: Option<RawFd>) -> i32 
         }
         None => [program.stdio.stdin, program.stdio.stdout, program.stdio.stderr],
     };
+    let mut streams = streams;
+    if let (Some(path), None) = (&program.input, terminal) {
+        // Without O_CLOEXEC: it may be number 0 already. Every number above 2 is marked below.
+        // SAFETY: the path is NUL-terminated.
+        streams[0] = unsafe { libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_NOCTTY) };
+        if streams[0] < 0 {
+            return errno();
+        }
+    }
     for (target, source) in streams.iter().enumerate() {
-        // The streams lie above 2 (the launcher sees to it), so none is overwritten before its turn.
+        // The streams lie above 2 (the launcher sees to it), the input perhaps not,
+        // but it comes first: none is overwritten before its turn.
         // SAFETY: takes descriptors.
         if unsafe { libc::dup2(*source, target as RawFd) } < 0 {
             return errno();

@@ -22,8 +22,9 @@ pub(super) struct Orders<'a> {
     pub(super) keep: &'a [RawFd],
     pub(super) steps: &'a [SetupStep],
     pub(super) programs: &'a [Program],
-    /// Whether the agent must lose the capabilities that reach beyond the cell.
-    pub(super) withhold: bool,
+    /// Whether the agent is the host's root, so that what the host's root may
+    /// write in a new /proc must be sealed.
+    pub(super) seal: bool,
     /// Whether to make a terminal for the agent.
     pub(super) terminal: bool,
     pub(super) max_processes: u32,
@@ -57,10 +58,15 @@ pub(super) fn run(orders: &Orders<'_>) -> ! {
     // SAFETY: the socket is among the descriptors kept and stays open for good.
     let socket = unsafe { BorrowedFd::borrow_raw(orders.socket) };
     let mut kept: [RawFd; SLOTS] = [-1; SLOTS];
+    let mut shown = true;
     for (index, step) in orders.steps.iter().enumerate() {
-        if let Err(errno) = step.run(&mut kept) {
+        let outcome = step.run(&mut kept);
+        // What could not be shown need not be sealed; what is shown must be.
+        let optional = step.is_optional() || (matches!(step, SetupStep::ReadOnly { .. }) && !shown);
+        shown = outcome.is_ok();
+        if let Err(errno) = outcome {
             let (step_index, errno) = (index as u32, errno.raw_os_error());
-            if step.is_optional() {
+            if optional {
                 say(socket, Report::StepSkipped { step: step_index, errno });
             } else {
                 say(socket, Report::SetupFailed { step: step_index, errno });
@@ -79,9 +85,12 @@ pub(super) fn run(orders: &Orders<'_>) -> ! {
     } else {
         None
     };
-    if orders.withhold {
-        child::withhold_capabilities();
-    } else {
+    child::new_session_keyring();
+    if let Err(errno) = child::withhold_capabilities() {
+        say(socket, Report::SetupFailed { step: u32::MAX, errno: errno.raw_os_error() });
+        child::leave(1);
+    }
+    if !orders.seal {
         child::limit_processes(orders.max_processes);
     }
     hand_over(socket, &mut kept);
@@ -163,7 +172,10 @@ pub(super) fn serve(socket: BorrowedFd<'_>, orders: &Orders<'_>, terminal: Optio
             return Served::Alone;
         }
         if watched[1].revents().contains(PollFlags::IN) {
-            drain_and_reap(socket, children);
+            // Whoever loses its parent becomes a child of PID 1: no child, no process.
+            if drain_and_reap(socket, children) {
+                say(socket, Report::Empty);
+            }
         }
         if heard.contains(PollFlags::IN) {
             let mut packet = [0u8; 16];
@@ -184,11 +196,16 @@ pub(super) fn serve(socket: BorrowedFd<'_>, orders: &Orders<'_>, terminal: Optio
     }
 }
 
-fn drain_and_reap(socket: BorrowedFd<'_>, children: BorrowedFd<'_>) {
+/// Reports every child that has ended; says whether none is left.
+fn drain_and_reap(socket: BorrowedFd<'_>, children: BorrowedFd<'_>) -> bool {
     let mut events = [0u8; 1024];
     let _ = rustix::io::read(children, &mut events);
-    while let Some((pid, status)) = child::reap() {
-        say(socket, Report::Reaped { pid, status });
+    loop {
+        match child::reap() {
+            child::Waited::For(pid, status) => say(socket, Report::Reaped { pid, status }),
+            child::Waited::Nothing => return false,
+            child::Waited::Childless => return true,
+        }
     }
 }
 
@@ -204,6 +221,7 @@ fn obey(socket: BorrowedFd<'_>, orders: &Orders<'_>, terminal: Option<RawFd>, co
         Command::EndAll => keeper::end_all(socket, orders.guarded),
         // `serve` leaves by itself, and what is noted is waited for in `start`.
         Command::Noted | Command::Leave => {}
+        Command::KillAll { signal } => child::kill_all(signal),
         Command::Run { program: index } => {
             let Some(program) = orders.programs.get(index as usize) else { return };
             match program.role {
@@ -238,7 +256,7 @@ fn start(
     match inside.map_or_else(|| child::fork(flags), Ok) {
         Err(errno) => failed(errno.raw_os_error()),
         Ok(0) => {
-            let ready = if pid1 { mount_own_proc(orders.withhold) } else { Ok(()) };
+            let ready = if pid1 { mount_own_proc(orders.seal) } else { Ok(()) };
             let errno = match ready.and_then(|()| enter.map_or(Ok(()), keeper::enter_cgroup)) {
                 Ok(()) => child::become_program(program, terminal),
                 Err(errno) => errno.raw_os_error(),

@@ -8,7 +8,7 @@
 //! cell uses, would end the keeper before it could clean up; it looks at the
 //! socket and at a pidfd of Quietus instead.
 
-use super::child;
+use super::child::{self, Waited};
 use super::init::{Orders, Served, say, serve};
 use super::program::Program;
 use super::remove::{numbers_below, remove_groups, remove_tree};
@@ -90,7 +90,7 @@ impl Keeper {
             keep: &kept,
             steps: &[],
             programs: keep.programs,
-            withhold: false,
+            seal: false,
             terminal: false,
             max_processes: u32::MAX,
             enter: keep.enter.map(|fd| fd.as_raw_fd()),
@@ -284,7 +284,7 @@ pub(super) fn end_all(socket: BorrowedFd<'_>, guarded: Option<&Guarded>) {
             // The kernel's list of children may miss one while others end (proc_tid_children(5)).
             let _ = poll(&mut [], Some(&Timespec { tv_sec: 0, tv_nsec: 1_000_000 }));
         }
-        while let Some((pid, status)) = child::reap() {
+        while let Waited::For(pid, status) = child::reap() {
             say(socket, Report::Reaped { pid, status });
         }
     };

@@ -171,7 +171,7 @@ pub fn launch(launch: &Launch<'_>) -> Result<LaunchedCell, LaunchError> {
         keep: &keep,
         steps: launch.steps,
         programs: launch.programs,
-        withhold: !launch.namespaces.user,
+        seal: !launch.namespaces.user,
         terminal: launch.terminal,
         max_processes: launch.max_processes,
         enter: None,
@@ -245,9 +245,10 @@ fn await_ready(cell: &mut LaunchedCell, steps: &[SetupStep]) -> Result<(), Launc
                 cell.skipped.push((step as usize, Errno::from_raw_os_error(errno)))
             }
             Some(Report::SetupFailed { step, errno }) => {
-                let what = steps
-                    .get(step as usize)
-                    .map_or_else(|| "open a terminal for the agent".to_owned(), ToString::to_string);
+                let what = steps.get(step as usize).map_or_else(
+                    || "open a terminal for the agent, or give up capabilities".to_owned(),
+                    ToString::to_string,
+                );
                 return Err(LaunchError::Step { index: step as usize, what, errno: Errno::from_raw_os_error(errno) });
             }
             Some(Report::Ready { slots }) => {

@@ -11,6 +11,7 @@ mod child;
 mod init;
 mod keeper;
 mod launch;
+mod mask;
 mod pidfd;
 mod program;
 mod remove;
@@ -19,6 +20,7 @@ mod wire;
 
 pub use keeper::{Guarded, Keep, KeepError, Keeper, may_enter_cgroup};
 pub use launch::{Launch, LaunchError, LaunchedCell, Namespaces, launch};
+pub use mask::unblock;
 pub use pidfd::{become_subreaper, send_signal, signal_group};
 pub use program::{Program, ProgramError, Role, Stdio};
 pub use step::{SetupStep, Slot};

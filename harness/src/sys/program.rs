@@ -39,6 +39,8 @@ pub struct Program {
     pub role: Role,
     /// Its streams; unused when it has a terminal.
     pub stdio: Stdio,
+    /// A file to open as standard input, in the cell.
+    pub(super) input: Option<CString>,
     path: CString,
     argv: Vec<CString>,
     environment: Vec<CString>,
@@ -156,7 +158,16 @@ impl Program {
             })
             .collect::<Result<Vec<_>, _>>()?;
         let (argv_pointers, environment_pointers) = (Pointers::to(&argv), Pointers::to(&environment));
-        Ok(Self { role, stdio, path, argv, environment, argv_pointers, environment_pointers })
+        Ok(Self { role, stdio, input: None, path, argv, environment, argv_pointers, environment_pointers })
+    }
+
+    /// Has it read this file, opened where it runs.
+    ///
+    /// # Errors
+    /// When the path holds a NUL byte.
+    pub fn read_input_from(&mut self, path: &Path) -> Result<(), ProgramError> {
+        self.input = Some(c_string(path.as_os_str())?);
+        Ok(())
     }
 
     /// Replaces the calling process; returns the errno when that fails.

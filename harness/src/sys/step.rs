@@ -70,10 +70,9 @@ pub enum SetupStep {
     },
     /// Make a mount, and all below it, read-only.
     ReadOnly {
-        /// The mount point.
+        /// The mount point. Without the view it seals, when the step before was
+        /// left out, there is nothing to do.
         target: CString,
-        /// Whether the cell can do without.
-        optional: bool,
     },
     /// Make a directory.
     MakeDirectory {
@@ -126,7 +125,6 @@ impl SetupStep {
             Self::WriteFile { optional, .. }
             | Self::Mount { optional, .. }
             | Self::Bind { optional, .. }
-            | Self::ReadOnly { optional, .. }
             | Self::Keep { optional, .. } => *optional,
             _ => false,
         }
@@ -148,7 +146,7 @@ impl SetupStep {
             Self::Bind { source, target, recursive: false, .. } => {
                 rustix::mount::mount_bind(source.as_c_str(), target.as_c_str())
             }
-            Self::ReadOnly { target, .. } => super::child::make_read_only(target),
+            Self::ReadOnly { target } => super::child::make_read_only(target),
             Self::MakeDirectory { path, mode, owner } => make_directory(path, *mode, *owner),
             Self::MakeFile { path } => rustix::fs::open(
                 path.as_c_str(),
@@ -199,7 +197,7 @@ impl fmt::Display for SetupStep {
             Self::MakePrivate => f.write_str("make the mounts private"),
             Self::Mount { kind, target, .. } => write!(f, "mount {} on {}", text(kind), text(target)),
             Self::Bind { source, target, .. } => write!(f, "bind {} to {}", text(source), text(target)),
-            Self::ReadOnly { target, .. } => write!(f, "make {} read-only", text(target)),
+            Self::ReadOnly { target } => write!(f, "make {} read-only", text(target)),
             Self::MakeDirectory { path, .. } => write!(f, "make the directory {}", text(path)),
             Self::MakeFile { path } => write!(f, "make the file {}", text(path)),
             Self::Symlink { path, .. } => write!(f, "make the link {}", text(path)),

@@ -59,6 +59,8 @@ pub enum Report {
         /// How many could not be signalled.
         left: u32,
     },
+    /// Nobody but the init is left.
+    Empty,
 }
 
 /// What Quietus asks.
@@ -82,6 +84,11 @@ pub enum Command {
     EndAll,
     /// Leave without another word, and without cleaning up.
     Leave,
+    /// Send a signal to every process of the cell, at once.
+    KillAll {
+        /// The signal number.
+        signal: i32,
+    },
 }
 
 /// One message as bytes.
@@ -117,6 +124,7 @@ impl Report {
             Self::HostStarted { program, pid } => pack(6, program, pid),
             Self::Reaped { pid, status } => pack(7, pid.cast_unsigned(), status),
             Self::AllEnded { left } => pack(8, left, 0),
+            Self::Empty => pack(9, 0, 0),
         }
     }
 
@@ -131,6 +139,7 @@ impl Report {
             6 => Self::HostStarted { program: first, pid: second },
             7 => Self::Reaped { pid: first.cast_signed(), status: second },
             8 => Self::AllEnded { left: first },
+            9 => Self::Empty,
             _ => return None,
         })
     }
@@ -144,6 +153,7 @@ impl Command {
             Self::Noted => pack(3, 0, 0),
             Self::EndAll => pack(4, 0, 0),
             Self::Leave => pack(5, 0, 0),
+            Self::KillAll { signal } => pack(6, 0, signal),
         }
     }
 
@@ -155,6 +165,7 @@ impl Command {
             3 => Some(Self::Noted),
             4 => Some(Self::EndAll),
             5 => Some(Self::Leave),
+            6 => Some(Self::KillAll { signal: second }),
             _ => None,
         }
     }
@@ -175,6 +186,7 @@ mod tests {
             Report::HostStarted { program: 0, pid: 2 },
             Report::Reaped { pid: 42, status: 15 },
             Report::AllEnded { left: 2 },
+            Report::Empty,
         ] {
             assert_eq!(Report::from_packet(&report.to_packet()), Some(report));
         }
@@ -184,6 +196,7 @@ mod tests {
             Command::Noted,
             Command::EndAll,
             Command::Leave,
+            Command::KillAll { signal: 19 },
         ] {
             assert_eq!(Command::from_packet(&command.to_packet()), Some(command));
         }

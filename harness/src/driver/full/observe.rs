@@ -45,7 +45,11 @@ impl<P: Place> TrialSession<P> {
             Occasion::GraceEnd | Occasion::Settled | Occasion::Lingered => Depth::Threads,
             Occasion::Idle | Occasion::Injection => Depth::Descriptors,
         };
+        let stopped = matches!(occasion, Occasion::Settled | Occasion::Lingered) && self.stop_what_is_elusive();
         let mut processes = self.without_ours(self.cell.census(depth));
+        if stopped {
+            self.continue_all();
+        }
         self.roles.assign(&mut processes);
         let listeners = self.cell.listeners(&processes);
         let unix = unix_sockets(self.cell.proc(), &processes);

@@ -4,7 +4,7 @@ use super::session::TrialSession;
 use super::streams;
 use crate::driver::place::{Build, Place};
 use crate::driver::{DriverError, Request};
-use crate::model::{Point, Step};
+use crate::model::{Point, Stdin, Step};
 use crate::sys::{Command, Program, Report, Role};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, OwnedFd};
@@ -19,7 +19,8 @@ pub(in crate::driver) fn open_in<P: Place>(
     build: Box<Build<'_, P>>,
 ) -> Result<TrialSession<P>, DriverError> {
     let plan = &request.plan;
-    let (mut agent_streams, agent_ends) = streams::for_agent(&plan.stdin, &request.directory)?;
+    let (mut agent_streams, agent_ends) =
+        streams::for_agent(&plan.stdin, &request.directory, !request.prepare.is_empty())?;
     let hosted = plan.acts.iter().any(|act| act.send.has(Step::ParentDeath));
     let terminal = plan.pty || plan.acts.iter().any(|act| act.send.has(Step::PtyHangup));
     let prepare = |command: &[OsString], role, stdio, what: &dyn Fn() -> String| {
@@ -28,6 +29,11 @@ pub(in crate::driver) fn open_in<P: Place>(
     };
     let role = Role::Agent { pid1: plan.pid1, hosted, terminal };
     let mut programs = vec![prepare(&request.command, role, agent_ends.stdio, &|| "the agent".to_owned())?];
+    if let (Stdin::File(path), Some(agent)) = (&plan.stdin, programs.first_mut()) {
+        agent
+            .read_input_from(&request.directory.join(path))
+            .map_err(|error| DriverError::Command { what: "the agent".to_owned(), why: error.to_string() })?;
+    }
     let (helper_output, helper_ends) = streams::for_helper()?;
     for (index, command) in request.prepare.iter().enumerate() {
         programs.push(prepare(command, Role::Helper, helper_ends.stdio, &|| format!("prepare command {}", index + 1))?);

@@ -26,6 +26,10 @@ impl Place for Cell {
         Self::send(self, command)
     }
 
+    fn tells_when_empty(&self) -> bool {
+        true
+    }
+
     fn take_terminal(&mut self) -> Option<OwnedFd> {
         Self::take_terminal(self)
     }

@@ -19,6 +19,12 @@ use std::time::{Duration, Instant};
 /// names, predicates, idleness.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
+/// How many reports of the init are taken before timers and streams have their
+/// turn: an agent can make more of them than can be read.
+const REPORTS_AT_ONCE: usize = 256;
+/// How many ended processes are remembered.
+const REAPED: usize = 50_000;
+
 /// The point that is waited for.
 #[derive(Debug)]
 pub(super) struct Armed {
@@ -63,6 +69,8 @@ pub(in crate::driver) struct TrialSession<P> {
     pub(super) modes: Option<Modes>,
     pub(super) directory: PathBuf,
     pub(super) delivered: bool,
+    /// Whether its standard input is a file, opened in the cell.
+    input_file: bool,
     /// What helpers write; none once nobody can write to it.
     helper_output: Option<OwnedFd>,
     ipc_before: Vec<IpcObject>,
@@ -70,6 +78,8 @@ pub(in crate::driver) struct TrialSession<P> {
     queue: VecDeque<Event>,
     timers: BTreeMap<Timer, Instant>,
     await_quiet: bool,
+    /// Whether the init has said that nobody but itself is left.
+    empty: bool,
     interrupt: Interrupt,
     failed: Option<DriverError>,
 }
@@ -109,12 +119,14 @@ impl<P: Place> TrialSession<P> {
             modes,
             directory: request.directory.clone(),
             delivered: false,
+            input_file: matches!(request.plan.stdin, crate::model::Stdin::File(_)),
             helper_output: Some(helper_output),
             ipc_before: Vec::new(),
             started: None,
             queue: VecDeque::new(),
             timers: BTreeMap::new(),
             await_quiet: false,
+            empty: false,
             interrupt: request.interrupt.clone(),
             failed: None,
         }
@@ -125,10 +137,6 @@ impl<P: Place> TrialSession<P> {
     }
 
     fn arm(&mut self, op: usize, spec: &PointSpec) -> Result<(), DriverError> {
-        // It ended before this was asked for; what it left behind reaches no point for it.
-        if self.evidence.ended.is_some() {
-            return Ok(());
-        }
         let now = Instant::now();
         let wait = match &spec.point {
             // `start` is over by the time anything can be armed.
@@ -317,9 +325,9 @@ impl<P: Place> TrialSession<P> {
 
     /// Takes what the init says.
     fn hear(&mut self) {
-        loop {
+        for _ in 0..REPORTS_AT_ONCE {
             match self.cell.receive() {
-                Ok(None) => return,
+                Ok(None) => break,
                 Ok(Some(report)) => self.heard(report),
                 Err(_) => {
                     self.say(Event::Lost(
@@ -329,9 +337,15 @@ impl<P: Place> TrialSession<P> {
                 }
             }
         }
+        self.check_quiet();
     }
 
     fn heard(&mut self, report: Report) {
+        self.empty = match report {
+            Report::Empty => true,
+            Report::Started { .. } | Report::HostStarted { .. } => false,
+            _ => self.empty,
+        };
         match report {
             Report::Started { program: AGENT, pid } => self.agent_started(pid),
             Report::Started { pid, .. } => {
@@ -353,7 +367,12 @@ impl<P: Place> TrialSession<P> {
                     }
                     errno => errno.to_string(),
                 };
-                self.failed = Some(DriverError::Command { what: "the agent cannot be executed".to_owned(), why });
+                let what = if self.input_file {
+                    "the agent cannot be executed, or its standard input not be opened"
+                } else {
+                    "the agent cannot be executed"
+                };
+                self.failed = Some(DriverError::Command { what: what.to_owned(), why });
             }
             Report::Reaped { pid, status } => self.reaped(pid, status),
             _ => {}
@@ -389,25 +408,63 @@ impl<P: Place> TrialSession<P> {
         } else if self.predicate_pid == Some(pid) {
             self.predicate_pid = None;
             self.predicate_ended(ended);
-        } else if self.host.as_ref().is_none_or(|host| host.pid != pid) && self.started.is_some() {
+        } else if self.host.as_ref().is_some_and(|host| host.pid == pid) {
+            self.host = None;
+        } else if self.started.is_some() && self.evidence.reaped.len() < REAPED {
             self.evidence.reaped.push(Reaped { pid, ended, at });
         }
-        self.check_quiet();
     }
 
+    /// Whether processes of ours are in the cell too, so that it is never empty.
+    fn has_company(&self) -> bool {
+        self.host.is_some() || self.predicate_pid.is_some() || !self.helpers.is_empty()
+    }
+
+    fn sees_agent(&self) -> bool {
+        self.agent_processes(crate::cell::Depth::Processes)
+            .iter()
+            .any(|process| !process.is_zombie() && !process.helper)
+    }
+
+    /// No listing can say for sure that nobody is there: a process that forks and
+    /// ends, again and again, is in none. The init can, as long as it is alone.
     fn check_quiet(&mut self) {
         if self.await_quiet
             && self.evidence.ended.is_some()
-            && !self
-                .agent_processes(crate::cell::Depth::Processes)
-                .iter()
-                .any(|process| !process.is_zombie() && !process.helper)
+            && (self.empty || ((self.has_company() || !self.cell.tells_when_empty()) && !self.sees_agent()))
         {
             self.await_quiet = false;
             self.say(Event::Quiet);
         }
     }
+
+    /// Stops everything in the cell if somebody is there whom no listing shows.
+    /// What was stopped must be continued.
+    pub(super) fn stop_what_is_elusive(&mut self) -> bool {
+        let told = self.empty || !self.cell.tells_when_empty();
+        if told || self.evidence.ended.is_none() || self.has_company() || self.sees_agent() {
+            return false;
+        }
+        let _ = self.cell.send(Command::KillAll { signal: libc::SIGSTOP });
+        for _ in 0..ELUSIVE_LOOKS {
+            let mut watched = [PollFd::from_borrowed_fd(self.cell.socket(), PollFlags::IN)];
+            let _ = poll(&mut watched, Some(&Timespec { tv_sec: 0, tv_nsec: 1_000_000 }));
+            self.hear();
+            if self.empty || self.sees_agent() {
+                break;
+            }
+        }
+        true
+    }
+
+    pub(super) fn continue_all(&self) {
+        let _ = self.cell.send(Command::KillAll { signal: libc::SIGCONT });
+    }
 }
+
+/// How often one who is stopped is looked for: the signal takes effect when a
+/// process next leaves the kernel.
+const ELUSIVE_LOOKS: u32 = 500;
 
 impl<P: Place> Session for TrialSession<P> {
     fn perform(&mut self, action: &Action) -> Result<(), DriverError> {

@@ -61,18 +61,25 @@ pub(super) fn name_of(fd: &OwnedFd) -> Option<String> {
     Some(link.to_string_lossy().into_owned())
 }
 
-/// Makes the streams of an agent.
-pub(super) fn for_agent(stdin: &Stdin, directory: &Path) -> Result<(Streams, FarEnds), DriverError> {
+/// Makes the streams of an agent. A file may not be there yet when commands of
+/// `prepare` can make it.
+pub(super) fn for_agent(
+    stdin: &Stdin,
+    directory: &Path,
+    made_by_prepare: bool,
+) -> Result<(Streams, FarEnds), DriverError> {
     let mut streams = Streams::default();
     let far_input = match stdin {
         Stdin::Closed => null(OFlags::RDONLY)?,
+        // Opened in the cell: through a descriptor of ours the agent could open
+        // the host's file again, for writing (/proc/self/fd/0).
         Stdin::File(path) => {
-            let file = rustix::fs::open(directory.join(path), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
-                .map_err(|errno| DriverError::Command {
-                    what: format!("standard input from `{path}`"),
-                    why: errno.to_string(),
+            if !made_by_prepare {
+                rustix::fs::access(directory.join(path), rustix::fs::Access::READ_OK).map_err(|errno| {
+                    DriverError::Command { what: format!("standard input from `{path}`"), why: errno.to_string() }
                 })?;
-            high(file)?
+            }
+            null(OFlags::RDONLY)?
         }
         Stdin::Open | Stdin::Text { .. } => {
             let (reader, writer) = pipe()?;
