@@ -188,6 +188,10 @@ pub fn check(
         trials.push(trial);
     }
     let mut notes = if check.trials.is_empty() { plan::left_out(&learned) } else { Vec::new() };
+    if let Some(ended) = learned.expected.ended.filter(|ended| *ended != crate::model::Ended::Exited(0)) {
+        let said = learned.last_line.as_deref().map(|line| format!("; it wrote: {line}")).unwrap_or_default();
+        notes.push(format!("undisturbed, the agent ends with {ended}: is the command right?{said}"));
+    }
     if trials.len() < planned.len() {
         let why = if interrupt.is_raised() { "interrupted" } else { "the budget was used up" };
         notes.push(format!("{} of {} trials were not run: {why}", planned.len() - trials.len(), planned.len()));

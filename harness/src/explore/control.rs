@@ -23,6 +23,8 @@ pub struct Learned {
     pub duration: Duration,
     /// Its output lines, those that every control wrote.
     pub lines: Vec<String>,
+    /// The last line it wrote, as it would say why it failed.
+    pub last_line: Option<String>,
     /// What it leaves.
     pub expected: Expected,
     /// Findings that the control alone shows.
@@ -181,6 +183,7 @@ fn conclude(check: &Check, kind: Kind, stdin: Stdin, first: &Control, second: &C
         stdin,
         duration,
         lines,
+        last_line: shown.evidence().output.lines.last().map(|(_, line)| line.clone()),
         expected,
         found: if kind == Kind::Job { Vec::new() } else { audit_control(first.evidence()) },
         control: quietus_reports::Control {

@@ -11,6 +11,7 @@ fn learned(kind: Kind, lines: &[&str]) -> Learned {
         stdin: if kind == Kind::Session { Stdin::Open } else { Stdin::Closed },
         duration: Duration::from_millis(400),
         lines: lines.iter().map(|line| (*line).to_owned()).collect(),
+        last_line: None,
         expected: Expected::default(),
         found: Vec::new(),
         control: quietus_reports::Control { runs: 2, duration_us: 0, ended: String::new(), leaves: Vec::new() },

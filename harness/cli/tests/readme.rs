@@ -1,0 +1,91 @@
+//! The commands of the README do what it says.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the root of the project")
+}
+
+/// The lines `$ …` of the console blocks.
+fn commands() -> Vec<String> {
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("the README");
+    readme.lines().filter_map(|line| line.strip_prefix("$ ")).map(str::to_owned).collect()
+}
+
+/// Runs a command line of the README with the binary of this build.
+fn run(line: &str, directory: &Path) -> Output {
+    let quietus = env!("CARGO_BIN_EXE_quietus");
+    let line = line.replace("cargo run --release -q -p quietus-cli --", quietus);
+    let line = line.strip_prefix("quietus ").map_or(line.clone(), |rest| format!("{quietus} {rest}"));
+    Command::new("sh").arg("-c").arg(line).current_dir(directory).output().expect("sh runs")
+}
+
+#[test]
+fn every_command_is_known_here() {
+    let known = [
+        "cargo run --release -q -p quietus-cli -- check -- sh fixtures/sh/agent_leaky.sh",
+        "cargo run --release -q -p quietus-cli -- check -- sh fixtures/sh/agent_good.sh",
+        "cargo install --path harness/cli",
+        "quietus check -- python3 my_agent.py --its --arguments",
+        "quietus check --at 'output:/ready/' --send TERM,200ms,INT --grace 5s -- ./server",
+        "quietus check --profile kubernetes -- node server.js",
+        "quietus run scenarios/",
+        "ci/test",
+    ];
+    assert_eq!(commands(), known, "a command of the README changed: test it here too");
+}
+
+#[test]
+fn the_leaky_agent_is_found_out() {
+    let output = run(&commands()[0], &root());
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    for said in ["error[orphan-process]", "error[temp-file]", "error[lock-file]", "origin     process 0, sh fixtures/sh/agent_leaky.sh", "replay     quietus replay q1/"] {
+        assert!(text.contains(said), "{said} in:\n{text}");
+    }
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("the README");
+    for line in text.lines().filter(|line| line.trim_start().starts_with("error[") || line.trim_start().starts_with("explain")) {
+        assert!(readme.contains(line.trim()), "the picture in the README has no line `{}`", line.trim());
+    }
+}
+
+#[test]
+fn the_good_twin_is_clean() {
+    let output = run(&commands()[1], &root());
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+/// The commands for a program of one's own, on small programs with those names.
+#[test]
+fn the_commands_for_ones_own_program_work() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).expect("written");
+    write("my_agent.py", "import time\nprint('ready', flush=True)\ntime.sleep(0.2)\n");
+    write("server", "#!/bin/sh\necho ready\nexec sleep 0.5\n");
+    write("server.js", "process.on('SIGTERM', () => process.exit(0)); console.log('ready'); setInterval(() => {}, 1000);\n");
+    let server = directory.path().join("server");
+    std::fs::set_permissions(&server, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("chmod");
+    for (index, needs) in [(3, "python3"), (4, "sh"), (5, "node")] {
+        if Command::new(needs).arg("--version").output().is_err() {
+            println!("skipped: README command {index}: no {needs} in PATH");
+            continue;
+        }
+        let output = run(&commands()[index], directory.path());
+        let said = format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(0), "{}: {said}", commands()[index]);
+    }
+}
+
+#[test]
+fn the_exit_codes_are_those_of_the_readme() {
+    let code = |line: &str| run(line, &root()).status.code();
+    assert_eq!(code("quietus check -- no-such-program"), Some(2));
+    assert_eq!(code("quietus check --at strat -- true"), Some(2));
+    assert_eq!(code("quietus check"), Some(2));
+    assert_eq!(code("quietus check --quiet --at output:/never/ -- true"), Some(3));
+    assert_eq!(code("quietus check --quiet --guarantee portable --pid1 --at start -- sleep 1"), Some(4));
+    assert_eq!(code("quietus explain orphan-proces"), Some(2));
+    assert_eq!(code("quietus explain orphan-process"), Some(0));
+    assert_eq!(code("quietus --version"), Some(0));
+}
