@@ -94,16 +94,19 @@ fn ended(trial: &Trial) -> String {
         (Outcome::Inconclusive, _) => "inconclusive".to_owned(),
     };
     if trial.informational {
-        ended.push_str(", informational");
+        ended.push_str(", info");
     }
     ended
 }
+
+/// A longer sequence is shortened: the token has it whole.
+const MOST_INJECTION: usize = 20;
 
 fn draw(page: &mut Page, lines: &[Line<'_>]) {
     let widest = |of: for<'a> fn(&'a Line<'_>) -> &'a String| {
         lines.iter().map(|line| of(line).chars().count()).max().unwrap_or_default()
     };
-    let injection = widest(|line| &line.injection);
+    let injection = widest(|line| &line.injection).min(MOST_INJECTION);
     let ended = widest(|line| &line.ended);
     let shutdown = widest(|line| &line.shutdown);
     // "  ✓ " + injection + " @ " + point + "  " + ended + "  " + shutdown
@@ -119,7 +122,7 @@ fn draw(page: &mut Page, lines: &[Line<'_>]) {
         let text = format!(
             "{} {:injection$} @ {:point$}  {:ended$}  {:>shutdown$}",
             page.paint(mark, style),
-            line.injection,
+            truncate_middle(&line.injection, injection),
             truncate_middle(&line.point, point),
             line.ended,
             line.shutdown,
