@@ -7,6 +7,8 @@
 //! program that is not installed makes its tests ignored, under a name that says
 //! which one is missing: never passed.
 
+#![expect(clippy::print_stderr, reason = "what is skipped is said")]
+
 use libtest_mimic::{Arguments, Failed, Trial};
 use quietus::audit::Rules;
 use quietus::cell::CellOptions;
@@ -85,7 +87,7 @@ fn main() {
         let missing: Vec<&str> = real.needs.iter().copied().filter(|program| !is_on_path(program)).collect();
         let kind = if missing.is_empty() { String::new() } else { format!("no {}", missing.join(", no ")) };
         if !missing.is_empty() {
-            eprintln!("ignored: {} needs {}", real.name, missing.join(" and "));
+            eprintln!("skipped: {} needs {}", real.name, missing.join(" and "));
         }
         let mut add = |name: String, body: Box<dyn FnOnce() -> Result<(), Failed> + Send>| {
             tests.push(Trial::test(name, body).with_kind(kind.clone()).with_ignored_flag(!missing.is_empty()));

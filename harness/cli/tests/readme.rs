@@ -41,11 +41,19 @@ fn the_leaky_agent_is_found_out() {
     let output = run(&commands()[0], &root());
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
-    for said in ["error[orphan-process]", "error[temp-file]", "error[lock-file]", "origin     process 0, sh fixtures/sh/agent_leaky.sh", "replay     quietus replay q1/"] {
+    for said in [
+        "error[orphan-process]",
+        "error[temp-file]",
+        "error[lock-file]",
+        "origin     process 0, sh fixtures/sh/agent_leaky.sh",
+        "replay     quietus replay q1/",
+    ] {
         assert!(text.contains(said), "{said} in:\n{text}");
     }
     let readme = std::fs::read_to_string(root().join("README.md")).expect("the README");
-    for line in text.lines().filter(|line| line.trim_start().starts_with("error[") || line.trim_start().starts_with("explain")) {
+    for line in
+        text.lines().filter(|line| line.trim_start().starts_with("error[") || line.trim_start().starts_with("explain"))
+    {
         assert!(readme.contains(line.trim()), "the picture in the README has no line `{}`", line.trim());
     }
 }
@@ -63,7 +71,10 @@ fn the_commands_for_ones_own_program_work() {
     let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).expect("written");
     write("my_agent.py", "import time\nprint('ready', flush=True)\ntime.sleep(0.2)\n");
     write("server", "#!/bin/sh\necho ready\nexec sleep 0.5\n");
-    write("server.js", "process.on('SIGTERM', () => process.exit(0)); console.log('ready'); setInterval(() => {}, 1000);\n");
+    write(
+        "server.js",
+        "process.on('SIGTERM', () => process.exit(0)); console.log('ready'); setInterval(() => {}, 1000);\n",
+    );
     let server = directory.path().join("server");
     std::fs::set_permissions(&server, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("chmod");
     for (index, needs) in [(3, "python3"), (4, "sh"), (5, "node")] {
