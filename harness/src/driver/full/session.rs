@@ -70,7 +70,8 @@ pub(super) struct FullSession {
     pub(super) delivered: bool,
     /// Whether its standard input is a file, opened in the cell.
     input_file: bool,
-    helper_output: OwnedFd,
+    /// What helpers write, until none is left that could.
+    helper_output: Option<OwnedFd>,
     ipc_before: Vec<IpcObject>,
     started: Option<Instant>,
     queue: VecDeque<Event>,
@@ -126,7 +127,7 @@ impl FullSession {
             directory: request.directory.clone(),
             delivered: false,
             input_file: matches!(request.plan.stdin, crate::model::Stdin::File(_)),
-            helper_output,
+            helper_output: Some(helper_output),
             ipc_before: Vec::new(),
             started: None,
             queue: VecDeque::new(),
@@ -211,7 +212,9 @@ impl FullSession {
         for output in self.streams.outputs.iter().flatten() {
             watched.push(PollFd::from_borrowed_fd(output.as_fd(), PollFlags::IN));
         }
-        watched.push(PollFd::from_borrowed_fd(self.helper_output.as_fd(), PollFlags::IN));
+        if let Some(output) = &self.helper_output {
+            watched.push(PollFd::from_borrowed_fd(output.as_fd(), PollFlags::IN));
+        }
         if let Some(input) = self.streams.input.as_ref().filter(|_| !self.streams.pending.is_empty()) {
             watched.push(PollFd::from_borrowed_fd(input.as_fd(), PollFlags::OUT));
         }
@@ -248,9 +251,16 @@ impl FullSession {
         }
     }
 
-    fn drain_helpers(&self) {
+    fn drain_helpers(&mut self) {
         let mut chunk = [0u8; 4096];
-        while let Ok(1..) = rustix::io::read(&self.helper_output, &mut chunk) {}
+        while let Some(output) = &self.helper_output {
+            match rustix::io::read(output, &mut chunk) {
+                Ok(1..) => {}
+                // A pipe at its end is readable for ever: watching it would keep a processor busy.
+                Ok(0) => self.helper_output = None,
+                Err(_) => return,
+            }
+        }
     }
 
     pub(super) fn read_outputs(&mut self) {
@@ -269,6 +279,13 @@ impl FullSession {
                         }
                     }
                     Err(rustix::io::Errno::INTR) => {}
+                    // As above. A terminal may be opened again, and is kept.
+                    Ok(0) if !self.terminal => {
+                        if let Some(output) = self.streams.outputs.get_mut(stream) {
+                            *output = None;
+                        }
+                        break;
+                    }
                     _ => break,
                 }
             }
