@@ -15,6 +15,8 @@ pub struct Expected {
     pub ended: Option<Ended>,
     /// Paths it leaves, exactly.
     pub files: BTreeMap<String, Vec<FileNode>>,
+    /// The same paths by the directory they lie in.
+    directories: BTreeMap<String, Vec<String>>,
     /// The same paths with random parts taken out.
     pub patterns: BTreeSet<String>,
     /// Processes it leaves, by their command with random parts taken out.
@@ -57,17 +59,11 @@ impl Expected {
         false
     }
 
-    /// What controls leave in the same directory.
-    fn siblings<'a>(&'a self, path: &'a str) -> impl Iterator<Item = &'a str> {
+    /// What controls leave in the same directory, or a good part of it: names with a
+    /// random part are each other's kin, so any of them will do.
+    fn siblings<'a>(&'a self, path: &str) -> impl Iterator<Item = &'a str> {
         let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
-        let inside = move |known: &&str| known.rsplit_once('/').is_some_and(|(above, _)| above == directory);
-        let from = format!("{directory}/");
-        self.files
-            .range(from..)
-            .map(|(known, _)| known.as_str())
-            .take_while(move |known| known.starts_with(directory))
-            .filter(inside)
-            .take(1000)
+        self.directories.get(directory).into_iter().flatten().take(300).map(String::as_str)
     }
 }
 
@@ -117,7 +113,12 @@ pub fn learn(controls: &[(&Evidence, bool)], kind: Kind, directory: &str) -> Exp
         for (path, node) in &evidence.files.nodes {
             if is_kept(path, node, *ended_by_itself && kind != Kind::Server, &evidence.temporary, directory) {
                 expected.patterns.insert(pattern(path, evidence.leader));
-                expected.files.entry(path.clone()).or_default().push(node.clone());
+                let known = expected.files.entry(path.clone()).or_default();
+                if known.is_empty() {
+                    let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
+                    expected.directories.entry(directory.to_owned()).or_default().push(path.clone());
+                }
+                known.push(node.clone());
             }
         }
         if !*ended_by_itself || kind == Kind::Server {

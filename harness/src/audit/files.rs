@@ -156,20 +156,18 @@ pub(super) fn left_files(case: Case<'_>) -> Vec<Found> {
         groups.entry((one.code, normalise(one.path))).or_default().push(one);
     }
     // A random name that looks like a word (`sortTtflTy`) joins its kin of the same directory.
-    let mut kin: Vec<((Code, String), Vec<Left<'_>>)> = Vec::new();
-    let (many, single): (Vec<_>, Vec<_>) = groups.into_iter().partition(|(_, group)| group.len() > 1);
-    kin.extend(many);
+    let (mut kin, single): (Vec<_>, Vec<_>) = groups.into_iter().partition(|(_, group)| group.len() > 1);
+    let mut alone = Vec::new();
     for (key, group) in single {
         let random = kin.iter_mut().find(|((code, _), known)| {
-            *code == key.0
-                && known.len() > 1
-                && known.iter().zip(&group).all(|(one, other)| pattern_of(one.path, other.path).is_some())
+            *code == key.0 && known.iter().zip(&group).all(|(one, other)| pattern_of(one.path, other.path).is_some())
         });
         match random {
             Some((_, known)) => known.extend(group),
-            None => kin.push((key, group)),
+            None => alone.push((key, group)),
         }
     }
+    kin.extend(alone);
     kin.sort_by(|(one, _), (other, _)| one.cmp(other));
     kin.into_iter().filter_map(|((code, pattern), group)| describe(case, code, &pattern, &group)).collect()
 }

@@ -109,21 +109,18 @@ pub(super) fn is_document(path: &str) -> bool {
 /// random part, which stands between separators and has the same length in both.
 /// Two runs tell what one name alone cannot: that `agent-tdiksuzo` is random.
 pub(crate) fn pattern_of(one: &str, other: &str) -> Option<String> {
-    if one.len() != other.len() || !one.is_ascii() || !other.is_ascii() {
+    if one.len() != other.len() {
         return None;
     }
-    let differs: Vec<usize> =
-        (0..one.len()).filter(|index| one.as_bytes().get(*index) != other.as_bytes().get(*index)).collect();
-    let (first, last) = (*differs.first()?, *differs.last()?);
+    let differ = |(a, b): (u8, u8)| a != b;
+    let first = one.bytes().zip(other.bytes()).position(differ)?;
+    let last = one.bytes().zip(other.bytes()).rposition(differ)?;
     let is_separator = |byte: &u8| !byte.is_ascii_alphanumeric() && *byte != b'_';
-    let start = one.bytes().take(first).collect::<Vec<_>>().iter().rposition(is_separator).map_or(0, |index| index + 1);
-    let end = one
-        .bytes()
-        .skip(last)
-        .collect::<Vec<_>>()
-        .iter()
-        .position(is_separator)
-        .map_or(one.len(), |index| last + index);
+    let start = one.as_bytes().get(..first)?.iter().rposition(is_separator).map_or(0, |index| index + 1);
+    let end = one.as_bytes().get(last..)?.iter().position(is_separator).map_or(one.len(), |index| last + index);
+    if end < start + 6 || !one.is_ascii() || !other.is_ascii() {
+        return None;
+    }
     let (random, random_other) = (one.get(start..end)?, other.get(start..end)?);
     let plain = |text: &str| !text.bytes().any(|byte| is_separator(&byte));
     (random.len() >= 6 && plain(random) && plain(random_other))
