@@ -205,18 +205,21 @@ fn ratios() {
         line(&format!("{files} unchanged files in the workspace against none"), one, other);
     }
     // The crowd comes and goes between blocks, so the blocks are measured in turn.
-    let (mut with, mut without) = (Vec::new(), Vec::new());
-    for _ in 0..4 {
-        let [alone] = medians(15, [&mut || place.trial()]);
-        let crowd = Crowd::new(500);
-        let [crowded] = medians(15, [&mut || place.trial()]);
-        drop(crowd);
-        with.push(crowded);
-        without.push(alone);
+    let mut blocks = [const { Vec::new() }; 4];
+    for _ in 0..9 {
+        for crowd in [Crowd::new(0), Crowd::new(500)] {
+            let [trial, bare] = medians(9, [&mut || place.trial(), &mut || plain(&["/bin/true"], here.path())]);
+            let base = if crowd.0.is_empty() { 0 } else { 2 };
+            blocks[base].push(trial);
+            blocks[base + 1].push(bare);
+        }
     }
-    with.sort();
-    without.sort();
-    line("500 other processes on the machine against none", with[2], without[2]);
+    let [alone, bare_alone, crowded, bare_crowded] = blocks.map(|mut block| {
+        block.sort();
+        block[block.len() / 2]
+    });
+    line("500 other processes on the machine against none", crowded, alone);
+    line("the same for plain spawn and wait", bare_crowded, bare_alone);
 }
 
 fn main() {

@@ -136,3 +136,49 @@ pub fn learn(controls: &[(&Evidence, bool)], kind: Kind, directory: &str) -> Exp
     }
     expected
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn left(paths: &[(&str, FileKind)]) -> Evidence {
+        let mut evidence = Evidence { leader: Some(ProcessId { pid: 2, start: 0 }), ..Evidence::default() };
+        for (path, kind) in paths {
+            let node = FileNode {
+                change: FileChange::Created,
+                kind: *kind,
+                size: 0,
+                mode: 0o600,
+                owner: 0,
+                hash: None,
+                content: None,
+                before: None,
+            };
+            evidence.files.nodes.insert((*path).to_owned(), node);
+        }
+        evidence
+    }
+
+    #[test]
+    fn names_with_random_parts_and_the_agents_pid_are_known() {
+        let control = left(&[
+            ("/tmp/ssh-Yzu32CzpZSJa", FileKind::Directory),
+            ("/tmp/ssh-Yzu32CzpZSJa/agent.2", FileKind::Socket),
+            ("/w/worker-2.sock", FileKind::Socket),
+        ]);
+        let expected = learn(&[(&control, true), (&control, true)], Kind::Job, "/w");
+        let hosted = Some(ProcessId { pid: 3, start: 0 });
+        for (path, leader, known) in [
+            ("/tmp/ssh-Dt8hflhXyx6s", hosted, true),
+            ("/tmp/ssh-Dt8hflhXyx6s/agent.3", hosted, true),
+            ("/tmp/ssh-Dt8hflhXyx6s/agent.2", control.leader, true),
+            ("/tmp/ssh-Dt8hflhXyx6s/agent.4", hosted, false),
+            ("/tmp/ssh-Dt8hflhXyx6s/other", hosted, false),
+            ("/tmp/other-Dt8hflhXyx6s/agent.3", hosted, false),
+            ("/w/worker-3.sock", hosted, true),
+            ("/w/worker-3.sock", control.leader, false),
+        ] {
+            assert_eq!(expected.has_file(path, leader), known, "{path} {leader:?}");
+        }
+    }
+}

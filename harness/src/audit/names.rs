@@ -170,6 +170,16 @@ mod tests {
     }
 
     #[test]
+    fn histories_are_told_from_files_about_history() {
+        for path in ["/root/.bash_history", "/home/a/.node_repl_history", "/root/.lesshst", "/root/.viminfo"] {
+            assert!(is_history(path), "{path}");
+        }
+        for path in ["/w/history", "/w/chat_history", "/w/.history.lock"] {
+            assert!(!is_history(path), "{path}");
+        }
+    }
+
+    #[test]
     fn below_is_not_a_prefix() {
         assert!(
             is_below("/tmp/x", "/tmp")
