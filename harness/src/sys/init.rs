@@ -6,7 +6,7 @@ use super::program::{Program, Role};
 use super::step::SetupStep;
 use super::wire::{Command, Report, SLOTS};
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
@@ -21,18 +21,20 @@ pub(super) struct Orders<'a> {
     pub(super) keep: &'a [RawFd],
     pub(super) steps: &'a [SetupStep],
     pub(super) programs: &'a [Program],
-    /// Whether the agent is the host's root, so that what the host's root may
-    /// write in a new /proc must be sealed.
+    /// Whether the agent may be the host's root, so that what the host's root
+    /// may write in a new /proc must be sealed.
     pub(super) seal: bool,
     /// Whether to make a terminal for the agent.
     pub(super) terminal: bool,
-    pub(super) max_processes: u32,
+    /// How many processes its user may have; root is bound by pid_max instead.
+    pub(super) max_processes: Option<u32>,
 }
 
 /// Runs the init. Never returns.
 pub(super) fn run(orders: &Orders<'_>) -> ! {
     child::die_with_parent();
     child::close_all_but(orders.keep);
+    occupy_standard_streams();
     child::set_name(c"quietus-init");
     child::reset_signals();
     child::set_mask(&[libc::SIGCHLD]);
@@ -71,11 +73,25 @@ pub(super) fn run(orders: &Orders<'_>) -> ! {
         say(socket, Report::SetupFailed { step: u32::MAX, errno: errno.raw_os_error() });
         child::leave(1);
     }
-    if !orders.seal {
-        child::limit_processes(orders.max_processes);
+    if let Some(most) = orders.max_processes {
+        child::limit_processes(most);
     }
     hand_over(socket, &mut kept);
     serve(socket, orders, terminal)
+}
+
+/// Takes the numbers 0 to 2, so that no pipe of ours is overwritten when a
+/// program gets its streams.
+fn occupy_standard_streams() {
+    use std::os::fd::IntoRawFd;
+    while let Ok(null) = rustix::fs::open(c"/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()) {
+        let number = null.into_raw_fd();
+        if number > 2 {
+            // SAFETY: just opened, and known to nobody else.
+            unsafe { libc::close(number) };
+            return;
+        }
+    }
 }
 
 /// Makes a terminal in the cell's own devpts; Quietus gets the controlling side.
@@ -212,17 +228,9 @@ fn start(
     let Ok((reader, writer)) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC) else {
         return failed(libc::EMFILE);
     };
-    let flags = if pid1 { libc::CLONE_NEWPID | libc::CLONE_NEWNS } else { 0 };
-    match child::fork(flags) {
+    match child::fork(namespaces_of(pid1)) {
         Err(errno) => failed(errno.raw_os_error()),
-        Ok(0) => {
-            let errno = match if pid1 { mount_own_proc(orders.seal) } else { Ok(()) } {
-                Ok(()) => child::become_program(program, terminal),
-                Err(errno) => errno.raw_os_error(),
-            };
-            let _ = rustix::io::write(&writer, &errno.to_ne_bytes());
-            child::leave(127);
-        }
+        Ok(0) => become_or_tell(orders, program, pid1, terminal, &writer),
         Ok(pid) => {
             drop(writer);
             let mut errno = [0u8; 4];
@@ -232,6 +240,20 @@ fn start(
             }
         }
     }
+}
+
+fn namespaces_of(pid1: bool) -> libc::c_int {
+    if pid1 { libc::CLONE_NEWPID | libc::CLONE_NEWNS } else { 0 }
+}
+
+/// In the fork: becomes the program, or says through the pipe why not.
+fn become_or_tell(orders: &Orders<'_>, program: &Program, pid1: bool, terminal: Option<RawFd>, writer: &OwnedFd) -> ! {
+    let errno = match if pid1 { mount_own_proc(orders.seal) } else { Ok(()) } {
+        Ok(()) => child::become_program(program, terminal),
+        Err(errno) => errno.raw_os_error(),
+    };
+    let _ = rustix::io::write(writer, &errno.to_ne_bytes());
+    child::leave(127)
 }
 
 /// A PID namespace below the cell's needs its own view of the processes.
@@ -253,7 +275,9 @@ fn mount_own_proc(seal: bool) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Starts the program under a stub that is its parent and can be killed.
+/// Starts the program under a stub that is its parent and can be killed: by the
+/// program too, and at once. So the init reports, and the program does not run
+/// before the stub has told the init its pid.
 fn start_hosted(
     socket: BorrowedFd<'_>,
     orders: &Orders<'_>,
@@ -262,20 +286,69 @@ fn start_hosted(
     pid1: bool,
     terminal: Option<RawFd>,
 ) {
+    let failed = |errno: i32| say(socket, Report::ExecFailed { program: index, errno });
+    let Ok((reader, writer)) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC) else {
+        return failed(libc::EMFILE);
+    };
     match child::fork(0) {
-        Err(errno) => say(socket, Report::ExecFailed { program: index, errno: errno.raw_os_error() }),
+        Err(errno) => failed(errno.raw_os_error()),
         Ok(0) => {
             child::set_name(c"quietus-host");
-            start(socket, orders, index, program, pid1, terminal);
-            let Ok(children) = child::child_events() else { child::leave(1) };
-            // SAFETY: just opened, never closed.
-            let children = unsafe { BorrowedFd::borrow_raw(children) };
-            loop {
-                let mut watched = [PollFd::from_borrowed_fd(children, PollFlags::IN)];
-                let _ = poll(&mut watched, None);
-                drain_and_reap(socket, children);
+            host(socket, orders, program, pid1, terminal, writer)
+        }
+        Ok(pid) => {
+            drop(writer);
+            say(socket, Report::HostStarted { program: index, pid });
+            // The pid, and after it an errno if the program could not be executed.
+            match (read_number(&reader), read_number(&reader)) {
+                (Some(pid), None) => say(socket, Report::Started { program: index, pid }),
+                (_, Some(errno)) => failed(errno),
+                (None, None) => failed(libc::ESRCH),
             }
         }
-        Ok(pid) => say(socket, Report::HostStarted { program: index, pid }),
+    }
+}
+
+fn read_number(reader: &OwnedFd) -> Option<i32> {
+    let mut bytes = [0u8; 4];
+    matches!(rustix::io::read(reader, &mut bytes), Ok(4)).then(|| i32::from_ne_bytes(bytes))
+}
+
+/// The stub: starts the program, then reaps until it is killed.
+fn host(
+    socket: BorrowedFd<'_>,
+    orders: &Orders<'_>,
+    program: &Program,
+    pid1: bool,
+    terminal: Option<RawFd>,
+    writer: OwnedFd,
+) -> ! {
+    let tell = |number: i32| rustix::io::write(&writer, &number.to_ne_bytes());
+    let Ok((gate, hold)) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC) else { child::leave(1) };
+    match child::fork(namespaces_of(pid1)) {
+        Err(errno) => {
+            let _ = tell(0);
+            let _ = tell(errno.raw_os_error());
+            child::leave(1)
+        }
+        Ok(0) => {
+            drop(hold);
+            let _ = rustix::io::read(&gate, &mut [0u8; 1]);
+            become_or_tell(orders, program, pid1, terminal, &writer)
+        }
+        Ok(pid) => {
+            let _ = tell(pid);
+            // Nothing of ours may keep the pipe open when the program runs.
+            drop(writer);
+            drop(hold);
+        }
+    }
+    let Ok(children) = child::child_events() else { child::leave(1) };
+    // SAFETY: just opened, never closed.
+    let children = unsafe { BorrowedFd::borrow_raw(children) };
+    loop {
+        let mut watched = [PollFd::from_borrowed_fd(children, PollFlags::IN)];
+        let _ = poll(&mut watched, None);
+        drain_and_reap(socket, children);
     }
 }

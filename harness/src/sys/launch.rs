@@ -171,9 +171,9 @@ pub fn launch(launch: &Launch<'_>) -> Result<LaunchedCell, LaunchError> {
         keep: &keep,
         steps: launch.steps,
         programs: launch.programs,
-        seal: !launch.namespaces.user,
+        seal: rustix::process::geteuid().is_root(),
         terminal: launch.terminal,
-        max_processes: launch.max_processes,
+        max_processes: launch.namespaces.user.then_some(launch.max_processes),
     };
     let (init_pid, init) = fork_init(launch.namespaces, &orders).map_err(LaunchError::Namespaces)?;
     drop(theirs);
