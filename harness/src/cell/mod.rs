@@ -16,6 +16,7 @@ mod watch;
 
 pub use sealed::{Cell, CellError, CellMaker, CellOptions};
 
+pub(crate) use paths::path_text;
 pub(crate) use processes::{Depth, activity, locked_files, look_at, open_process, unix_sockets};
 pub(crate) use syscall_name::syscall_name;
 pub(crate) use terminal::{Modes, ScreenScanner, state as terminal_state};

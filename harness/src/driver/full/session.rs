@@ -3,7 +3,7 @@
 use super::open::AGENT;
 use super::roles::Roles;
 use super::streams::Streams;
-use crate::cell::{Cell, FileWatch, Modes, ScreenScanner};
+use crate::cell::{Cell, FileWatch, Modes, ScreenScanner, path_text};
 use crate::driver::output::OutputFollower;
 use crate::driver::{Action, DriverError, Event, Evidence, Interrupt, Reaped, Request, Session, Timer};
 use crate::model::{Ended, IpcObject, Point, PointSpec, ProcessId};
@@ -99,7 +99,7 @@ impl FullSession {
                 .environment
                 .iter()
                 .filter(|(key, _)| key == "TMPDIR")
-                .map(|(_, value)| value.to_string_lossy().trim_end_matches('/').to_owned()),
+                .map(|(_, value)| path_text(value.as_encoded_bytes()).trim_end_matches('/').to_owned()),
         );
         let evidence = Evidence {
             output_pipes: streams.names.clone(),
@@ -430,7 +430,13 @@ impl FullSession {
             let mut watched = [PollFd::from_borrowed_fd(self.cell.socket(), PollFlags::IN)];
             let _ = poll(&mut watched, Some(&Timespec { tv_sec: 0, tv_nsec: 1_000_000 }));
             self.hear();
-            if self.empty || self.sees_agent() {
+            let alive: Vec<char> = self
+                .agent_processes(crate::cell::Depth::Processes)
+                .iter()
+                .filter(|process| !process.is_zombie())
+                .map(|process| process.state)
+                .collect();
+            if self.empty || (!alive.is_empty() && alive.iter().all(|state| *state == 'T')) {
                 break;
             }
         }
