@@ -96,7 +96,7 @@ fn walk(upper: BorrowedFd<'_>, layers: &[Layer], before: &Before, all: bool) -> 
     if let Ok(space) = rustix::fs::fstatvfs(upper)
         && (space.f_bfree * 256 < space.f_blocks || space.f_ffree * 256 < space.f_files)
     {
-        let size = space.f_blocks * space.f_frsize >> 20;
+        let size = (space.f_blocks * space.f_frsize) >> 20;
         walk.tree.unread.push(("/".to_owned(), format!("the {size} MiB that a cell has for changes are used up")));
     }
     walk.tree
