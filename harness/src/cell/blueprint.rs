@@ -410,7 +410,8 @@ impl Draft<'_> {
                 optional: true,
             });
         }
-        if self.facts.privileged {
+        // These files ask for the user alone, and root in a user namespace may be the host's.
+        if self.facts.privileged || self.facts.user == 0 {
             for name in ["sys", "sysrq-trigger", "irq", "bus", "fs"] {
                 let path = c_path(&proc.join(name));
                 self.push(SetupStep::Bind {

@@ -59,7 +59,15 @@ pub(crate) fn state_before(upper: BorrowedFd<'_>, layers: &[Layer]) -> Before {
 fn walk(upper: BorrowedFd<'_>, layers: &[Layer], before: &Before, all: bool) -> FileTree {
     let mut walk = Walk { before, tree: FileTree::default(), kept: 0, read: 0, all };
     for layer in layers {
-        match rustix::fs::openat(upper, layer.upper.as_str(), OPEN_DIRECTORY, Mode::empty()) {
+        let opened = match rustix::fs::openat(upper, layer.upper.as_str(), OPEN_DIRECTORY, Mode::empty()) {
+            // As an ordinary user: a directory that is shut for the agent, such as /root.
+            Err(rustix::io::Errno::ACCESS) if all => continue,
+            Err(rustix::io::Errno::ACCESS) => CString::new(layer.upper.as_str())
+                .map_err(|_| rustix::io::Errno::INVAL)
+                .and_then(|name| open_anyway(upper, &name, OPEN_DIRECTORY)),
+            opened => opened,
+        };
+        match opened {
             Ok(directory) => {
                 let covers = layer.covers.clone();
                 walk.directory(&directory, &covers, true, 0);

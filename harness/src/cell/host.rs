@@ -80,10 +80,15 @@ fn is_special(kind: FileType) -> bool {
     kind.is_block_device() || kind.is_char_device()
 }
 
-/// Whether this process may mount without a user namespace.
+/// Whether this process may mount without a user namespace. The root of a user
+/// namespace (a rootless container) may, but like an ordinary user it cannot
+/// overlay a directory with mounts below, or own what belongs to others.
 fn may_mount() -> bool {
-    rustix::thread::capabilities(None)
-        .is_ok_and(|sets| sets.effective.contains(rustix::thread::CapabilitySet::SYS_ADMIN))
+    let whole = std::fs::read_to_string("/proc/self/uid_map")
+        .is_ok_and(|map| map.split_ascii_whitespace().eq(["0", "0", "4294967295"]));
+    whole
+        && rustix::thread::capabilities(None)
+            .is_ok_and(|sets| sets.effective.contains(rustix::thread::CapabilitySet::SYS_ADMIN))
 }
 
 fn space(meminfo: &str, cells: u64) -> Option<u64> {

@@ -7,7 +7,7 @@ use super::program::{Program, Role};
 use super::step::SetupStep;
 use super::wire::{Command, Report, SLOTS};
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
@@ -22,12 +22,13 @@ pub(super) struct Orders<'a> {
     pub(super) keep: &'a [RawFd],
     pub(super) steps: &'a [SetupStep],
     pub(super) programs: &'a [Program],
-    /// Whether the agent is the host's root, so that what the host's root may
-    /// write in a new /proc must be sealed.
+    /// Whether the agent may be the host's root, so that what the host's root
+    /// may write in a new /proc must be sealed.
     pub(super) seal: bool,
     /// Whether to make a terminal for the agent.
     pub(super) terminal: bool,
-    pub(super) max_processes: u32,
+    /// How many processes its user may have; root is bound by pid_max instead.
+    pub(super) max_processes: Option<u32>,
     /// The directory of the cgroup that programs are put into.
     pub(super) enter: Option<RawFd>,
     /// What a keeper removes when Quietus is gone.
@@ -52,6 +53,7 @@ pub(super) enum Served {
 pub(super) fn run(orders: &Orders<'_>) -> ! {
     child::die_with_parent();
     child::close_all_but(orders.keep);
+    occupy_standard_streams();
     child::set_name(c"quietus-init");
     child::reset_signals();
     child::set_mask(&[libc::SIGCHLD]);
@@ -90,12 +92,26 @@ pub(super) fn run(orders: &Orders<'_>) -> ! {
         say(socket, Report::SetupFailed { step: u32::MAX, errno: errno.raw_os_error() });
         child::leave(1);
     }
-    if !orders.seal {
-        child::limit_processes(orders.max_processes);
+    if let Some(most) = orders.max_processes {
+        child::limit_processes(most);
     }
     hand_over(socket, &mut kept);
     // As PID 1 its end is the end of the cell.
     child::leave(i32::from(serve(socket, orders, terminal) == Served::Failed))
+}
+
+/// Takes the numbers 0 to 2, so that no pipe of ours is overwritten when a
+/// program gets its streams.
+fn occupy_standard_streams() {
+    use std::os::fd::IntoRawFd;
+    while let Ok(null) = rustix::fs::open(c"/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()) {
+        let number = null.into_raw_fd();
+        if number > 2 {
+            // SAFETY: just opened, and known to nobody else.
+            unsafe { libc::close(number) };
+            return;
+        }
+    }
 }
 
 /// Makes a terminal in the cell's own devpts; Quietus gets the controlling side.
@@ -247,37 +263,75 @@ fn start(
     terminal: Option<RawFd>,
 ) {
     let failed = |errno: i32| say(socket, Report::ExecFailed { program: index, errno });
-    let Ok((reader, writer)) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC) else {
-        return failed(libc::EMFILE);
+    let (reader, writer) = match rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC) {
+        Ok(pipe) => pipe,
+        Err(errno) => return failed(errno.raw_os_error()),
     };
-    let flags = if pid1 { libc::CLONE_NEWPID | libc::CLONE_NEWNS } else { 0 };
-    let inside = orders.enter.map(child::fork_into).and_then(Result::ok);
-    let enter = orders.enter.filter(|_| inside.is_none());
-    match inside.map_or_else(|| child::fork(flags), Ok) {
+    match fork_program(orders, pid1) {
         Err(errno) => failed(errno.raw_os_error()),
-        Ok(0) => {
-            let ready = if pid1 { mount_own_proc(orders.seal) } else { Ok(()) };
-            let errno = match ready.and_then(|()| enter.map_or(Ok(()), keeper::enter_cgroup)) {
-                Ok(()) => child::become_program(program, terminal),
-                Err(errno) => errno.raw_os_error(),
-            };
-            let _ = rustix::io::write(&writer, &errno.to_ne_bytes());
-            child::leave(127);
-        }
-        Ok(pid) => {
+        Ok(Forked::Program { inside }) => become_or_tell(orders, program, pid1, inside, terminal, &writer),
+        Ok(Forked::Parent { pid }) => {
             drop(writer);
-            let mut errno = [0u8; 4];
-            match rustix::io::read(reader.as_fd(), &mut errno) {
-                Ok(4) => failed(i32::from_ne_bytes(errno)),
-                _ => {
+            match read_number(&reader) {
+                Some(errno) => failed(errno),
+                None => {
                     say(socket, Report::Started { program: index, pid });
-                    if let Role::Agent { hosted: false, .. } = program.role {
+                    if let Role::Agent { .. } = program.role {
                         await_note(socket, orders);
                     }
                 }
             }
         }
     }
+}
+
+/// Where a fork returns.
+enum Forked {
+    /// In the new process, which is inside its cgroup already or not.
+    Program {
+        inside: bool,
+    },
+    Parent {
+        pid: i32,
+    },
+}
+
+fn fork_program(orders: &Orders<'_>, pid1: bool) -> Result<Forked, Errno> {
+    let inside = orders.enter.map(child::fork_into).and_then(Result::ok);
+    let flags = if pid1 { libc::CLONE_NEWPID | libc::CLONE_NEWNS } else { 0 };
+    Ok(match inside.map_or_else(|| child::fork(flags), Ok)? {
+        0 => Forked::Program { inside: inside.is_some() },
+        pid => Forked::Parent { pid },
+    })
+}
+
+/// In the fork: becomes the program, or says through the pipe why not.
+fn become_or_tell(
+    orders: &Orders<'_>,
+    program: &Program,
+    pid1: bool,
+    inside: bool,
+    terminal: Option<RawFd>,
+    writer: &OwnedFd,
+) -> ! {
+    let ready = if pid1 { mount_own_proc(orders.seal) } else { Ok(()) };
+    let enter = orders.enter.filter(|_| !inside);
+    let errno = match ready.and_then(|()| enter.map_or(Ok(()), keeper::enter_cgroup)) {
+        Ok(()) => child::become_program(program, terminal),
+        Err(errno) => errno.raw_os_error(),
+    };
+    tell(writer, errno);
+    child::leave(127)
+}
+
+fn tell(writer: &OwnedFd, number: i32) {
+    // A reader that is gone has no use for it.
+    let _ = rustix::io::write(writer, &number.to_ne_bytes());
+}
+
+fn read_number(reader: &OwnedFd) -> Option<i32> {
+    let mut bytes = [0u8; 4];
+    matches!(rustix::io::read(reader, &mut bytes), Ok(4)).then(|| i32::from_ne_bytes(bytes))
 }
 
 /// A PID namespace below the cell's needs its own view of the processes.
@@ -299,7 +353,9 @@ fn mount_own_proc(seal: bool) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Starts the program under a stub that is its parent and can be killed.
+/// Starts the program under a stub that is its parent and can be killed: by the
+/// program too, and at once. So the init reports, and the program does not run
+/// before the init was told its pid.
 fn start_hosted(
     socket: BorrowedFd<'_>,
     orders: &Orders<'_>,
@@ -308,37 +364,79 @@ fn start_hosted(
     pid1: bool,
     terminal: Option<RawFd>,
 ) {
-    let failed = |errno: Errno| say(socket, Report::ExecFailed { program: index, errno: errno.raw_os_error() });
-    let (reader, writer) = match rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC) {
-        Ok(pipe) => pipe,
-        Err(errno) => return failed(errno),
+    let failed = |errno: i32| say(socket, Report::ExecFailed { program: index, errno });
+    let pipe = || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC);
+    let ((reader, writer), (gate, hold)) = match pipe().and_then(|first| Ok((first, pipe()?))) {
+        Ok(pipes) => pipes,
+        Err(errno) => return failed(errno.raw_os_error()),
     };
     match child::fork(0) {
-        Err(errno) => failed(errno),
+        Err(errno) => failed(errno.raw_os_error()),
         Ok(0) => {
-            drop(writer);
+            drop(reader);
+            drop(hold);
             child::set_name(c"quietus-host");
+            host(socket, orders, program, pid1, terminal, writer, &gate)
+        }
+        Ok(host) => {
+            drop(writer);
+            drop(gate);
             // Who the host is must be said before the agent runs.
-            let mut byte = [0u8; 1];
-            let _ = rustix::io::read(&reader, &mut byte);
-            start(socket, orders, index, program, pid1, terminal);
-            let Ok(children) = child::child_events() else { child::leave(1) };
-            // SAFETY: just opened, never closed.
-            let children = unsafe { BorrowedFd::borrow_raw(children) };
-            // The end of the pipe: the agent was looked at and may be waited for.
-            let _ = rustix::io::read(&reader, &mut byte);
-            loop {
-                let mut watched = [PollFd::from_borrowed_fd(children, PollFlags::IN)];
-                let _ = poll(&mut watched, None);
-                drain_and_reap(socket, children);
+            say(socket, Report::HostStarted { program: index, pid: host });
+            tell(&hold, 0);
+            // The pid, and after it an errno if the program could not be executed.
+            match (read_number(&reader), read_number(&reader)) {
+                (Some(pid), None) => {
+                    say(socket, Report::Started { program: index, pid });
+                    await_note(socket, orders);
+                }
+                (_, Some(errno)) => failed(errno),
+                (None, None) => failed(libc::ESRCH),
             }
         }
-        Ok(pid) => {
-            drop(reader);
-            say(socket, Report::HostStarted { program: index, pid });
-            let _ = rustix::io::write(&writer, b"g");
-            await_note(socket, orders);
+    }
+}
+
+/// The stub: starts the program, then reaps until it is killed.
+fn host(
+    socket: BorrowedFd<'_>,
+    orders: &Orders<'_>,
+    program: &Program,
+    pid1: bool,
+    terminal: Option<RawFd>,
+    writer: OwnedFd,
+    gate: &OwnedFd,
+) -> ! {
+    let Ok((go, hold)) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC) else { child::leave(1) };
+    read_number(gate);
+    match fork_program(orders, pid1) {
+        Err(errno) => {
+            tell(&writer, 0);
+            tell(&writer, errno.raw_os_error());
+            child::leave(1)
         }
+        Ok(Forked::Program { inside }) => {
+            drop(hold);
+            // Its end: the init was told the pid.
+            read_number(&go);
+            become_or_tell(orders, program, pid1, inside, terminal, &writer)
+        }
+        Ok(Forked::Parent { pid }) => {
+            tell(&writer, pid);
+            // Nothing of ours may keep the pipe open when the program runs.
+            drop(writer);
+            drop(hold);
+        }
+    }
+    let Ok(children) = child::child_events() else { child::leave(1) };
+    // SAFETY: just opened, never closed.
+    let children = unsafe { BorrowedFd::borrow_raw(children) };
+    // Its end: the agent was looked at and may be waited for.
+    read_number(gate);
+    loop {
+        let mut watched = [PollFd::from_borrowed_fd(children, PollFlags::IN)];
+        let _ = poll(&mut watched, None);
+        drain_and_reap(socket, children);
     }
 }
 

@@ -92,7 +92,7 @@ impl Keeper {
             programs: keep.programs,
             seal: false,
             terminal: false,
-            max_processes: u32::MAX,
+            max_processes: None,
             enter: keep.enter.map(|fd| fd.as_raw_fd()),
             guarded: Some(keep.guarded),
             quietus: quietus.as_ref().map(AsRawFd::as_raw_fd),

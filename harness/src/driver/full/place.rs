@@ -1,6 +1,6 @@
 //! A cell as the place of a trial.
 
-use crate::cell::{Cell, Depth, FileWatch};
+use crate::cell::{Cell, Depth, FileWatch, path_text};
 use crate::driver::place::Place;
 use crate::model::{FileSize, FileTree, IpcObject, Listener, ProcessRecord};
 use crate::sys::{Command, Report};
@@ -56,7 +56,7 @@ impl Place for Cell {
             environment
                 .iter()
                 .filter(|(key, _)| key == "TMPDIR")
-                .map(|(_, value)| value.to_string_lossy().trim_end_matches('/').to_owned()),
+                .map(|(_, value)| path_text(value.as_encoded_bytes()).trim_end_matches('/').to_owned()),
         );
         temporary
     }

@@ -450,7 +450,13 @@ impl<P: Place> TrialSession<P> {
             let mut watched = [PollFd::from_borrowed_fd(self.cell.socket(), PollFlags::IN)];
             let _ = poll(&mut watched, Some(&Timespec { tv_sec: 0, tv_nsec: 1_000_000 }));
             self.hear();
-            if self.empty || self.sees_agent() {
+            let alive: Vec<char> = self
+                .agent_processes(crate::cell::Depth::Processes)
+                .iter()
+                .filter(|process| !process.is_zombie())
+                .map(|process| process.state)
+                .collect();
+            if self.empty || (!alive.is_empty() && alive.iter().all(|state| *state == 'T')) {
                 break;
             }
         }
