@@ -14,7 +14,7 @@ use quietus::audit::Rules;
 use quietus::cell::CellOptions;
 use quietus::driver::{FullDriver, Interrupt};
 use quietus::explore::{Check, Planned, check};
-use quietus::model::{Act, Injection, Signal, Stdin, StdinThen, TrialPlan};
+use quietus::model::{Act, Stdin, StdinThen, TrialPlan};
 use quietus::scenario::Kind;
 use quietus_reports::{Finding, Outcome, Run, Severity};
 use std::collections::BTreeSet;
@@ -82,7 +82,9 @@ pub(crate) const PLAIN: Real = Real {
 };
 
 fn main() {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // They mostly wait.
+    arguments.test_threads.get_or_insert(6);
     let mut tests = Vec::new();
     for real in real_programs::all() {
         let missing: Vec<&str> = real.needs.iter().copied().filter(|program| !is_on_path(program)).collect();
@@ -131,7 +133,7 @@ fn wanted(real: &Real, directory: &Path) -> Check {
         pty: real.pty,
         pid1: false,
         ready: None,
-        send: Injection::signal(Signal::TERM),
+        send: None,
         grace: Duration::from_secs(3),
         settle: Duration::from_secs(1),
         horizon: Duration::from_secs(4),

@@ -141,10 +141,11 @@ pub(crate) struct CheckArguments {
     /// reached one after the other
     #[arg(long, value_name = "POINT")]
     pub(crate) at: Vec<PointSpec>,
-    /// What to do there [default: TERM]
+    /// What to do, and nothing else [default: TERM; without --at also INT, and the
+    /// other ways programs are ended]
     #[arg(long, value_name = "INJECTION", conflicts_with = "profile")]
     pub(crate) send: Option<Injection>,
-    /// Terminate as a platform does
+    /// Terminate as this platform does, and in no other way
     #[arg(long, value_name = "PROFILE", value_parser = profile)]
     pub(crate) profile: Option<Profile>,
     /// From the last injection to the KILL [default: 5s, or the profile's]

@@ -11,7 +11,7 @@ use quietus::audit::Rules;
 use quietus::cell::CellOptions;
 use quietus::driver::{Containment, Driver, DriverError, FullDriver, Interrupt, PortableDriver, PortableOptions};
 use quietus::explore::{Check, DEFAULT_GRACE, Planned, check};
-use quietus::model::{Act, Point, PointSpec, Stdin, Step, TrialPlan, format_span};
+use quietus::model::{Act, Injection, Point, PointSpec, Stdin, Step, TrialPlan, format_span};
 use quietus::scenario::Kind;
 use quietus_reports::{Format, Gate, Guarantee, Host, Report, Run, Totals};
 use std::ffi::OsString;
@@ -22,7 +22,7 @@ pub(crate) fn run(arguments: CheckArguments, interrupt: &Interrupt) -> Result<Ex
     output::plan(&arguments.output)?;
     let (mut wanted, guarantee) = base(&arguments.agent, &arguments.runner, arguments.program.clone())?;
     let profile = arguments.profile;
-    wanted.send = arguments.send.clone().or_else(|| profile.map(|profile| profile.injection())).unwrap_or(wanted.send);
+    wanted.send = arguments.send.clone().or_else(|| profile.map(|profile| profile.injection()));
     wanted.grace = arguments.grace.or_else(|| profile.map(|profile| profile.grace)).unwrap_or(DEFAULT_GRACE);
     wanted.pid1 |= profile.is_some_and(|profile| profile.pid1);
     wanted.pty |= profile.is_some_and(|profile| profile.pty);
@@ -37,12 +37,12 @@ pub(crate) fn run(arguments: CheckArguments, interrupt: &Interrupt) -> Result<Ex
     if arguments.at.iter().skip(1).any(|spec| spec.point == Point::Start) {
         return Err(Failure::usage("`start` can only be the first --at"));
     }
-    if wanted.pid1 && wanted.send.has(Step::ParentDeath) {
+    if wanted.pid1 && wanted.send.as_ref().is_some_and(|send| send.has(Step::ParentDeath)) {
         return Err(Failure::usage(
             "parent-death cannot be tried on PID 1: the end of its parent is the end of its namespace",
         ));
     }
-    if !arguments.at.is_empty() || arguments.send.is_some() {
+    if !arguments.at.is_empty() {
         wanted.trials = vec![exactly(&wanted, arguments.at)];
     }
     let shown = Shown::choose(&arguments.output);
@@ -55,12 +55,10 @@ pub(crate) fn run(arguments: CheckArguments, interrupt: &Interrupt) -> Result<Ex
     Ok(finish(&report, interrupt))
 }
 
-/// The trial that --at and --send ask for. Without --at it is where the default
-/// set would be surest: right at the start.
+/// The trial that --at asks for.
 fn exactly(wanted: &Check, at: Vec<PointSpec>) -> Planned {
-    let at = if at.is_empty() { vec![PointSpec { relative: false, point: Point::Start }] } else { at };
     let plan = TrialPlan {
-        acts: vec![Act { at, send: wanted.send.clone() }],
+        acts: vec![Act { at, send: wanted.send.clone().unwrap_or_else(Injection::usual) }],
         grace: wanted.grace,
         stdin: Stdin::Closed,
         pty: wanted.pty,
@@ -107,7 +105,7 @@ pub(crate) fn base(
         pty: agent.pty,
         pid1: agent.pid1,
         ready: None,
-        send: quietus::model::Injection::signal(quietus::model::Signal::TERM),
+        send: None,
         grace: DEFAULT_GRACE,
         settle: agent.settle,
         horizon: agent.control_timeout,

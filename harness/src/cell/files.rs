@@ -4,8 +4,7 @@
 //! never by whole paths, so neither depth nor links lead it astray.
 
 use super::blueprint::Layer;
-use super::paths::path_text;
-use crate::model::{FileChange, FileKind, FileNode, FileTree};
+use crate::model::{FileChange, FileKind, FileNode, FileTree, path_text};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use std::collections::BTreeMap;

@@ -6,7 +6,6 @@ mod files;
 mod host;
 mod ipc;
 mod mounts;
-mod paths;
 mod proc_text;
 mod processes;
 mod sealed;
@@ -21,7 +20,6 @@ pub(crate) use files::{
     read_up_to,
 };
 pub(crate) use mounts::unescape;
-pub(crate) use paths::path_text;
 pub(crate) use processes::{
     Depth, activity, listeners, locked_files, look_at, open_known, open_process, read as read_process, unix_sockets,
 };

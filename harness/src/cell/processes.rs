@@ -115,7 +115,7 @@ fn descriptors(process: impl AsFd + Copy) -> BTreeMap<i32, String> {
         .take(4096)
         .filter_map(|fd| {
             let link = rustix::fs::readlinkat(&directory, fd.to_string(), Vec::new()).ok()?;
-            Some((fd, super::paths::path_text(link.to_bytes())))
+            Some((fd, crate::model::path_text(link.to_bytes())))
         })
         .collect()
 }

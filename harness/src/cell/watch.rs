@@ -3,8 +3,7 @@
 //! The watch is set before the directory is read, so that a file which appears
 //! in between shows either in the reading or in an event.
 
-use super::paths::path_text;
-use crate::model::FileSize;
+use crate::model::{FileSize, path_text};
 use globset::{GlobBuilder, GlobMatcher};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};

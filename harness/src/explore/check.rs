@@ -37,8 +37,8 @@ pub struct Check {
     pub pid1: bool,
     /// Where a server is ready.
     pub ready: Option<PointSpec>,
-    /// The injection of the default set.
-    pub send: Injection,
+    /// The only injection, if one was asked for.
+    pub send: Option<Injection>,
     /// From the last injection to the KILL.
     pub grace: Duration,
     /// For what is on its way out, once the agent has ended.
@@ -365,7 +365,7 @@ fn confirm(
     go_on: &(dyn Fn() -> bool + Sync),
     progress: &dyn Progress,
 ) {
-    gatherer.rank(&runner.check.send);
+    gatherer.rank(&runner.check.send.clone().unwrap_or_else(Injection::usual));
     for round in 0..2 {
         let plans = gatherer.to_confirm(round);
         let times = runner.check.confirm as usize;

@@ -147,7 +147,7 @@ fn conclude(check: &Check, kind: Kind, stdin: Stdin, first: &Control, second: &C
         Kind::Session => vec![(second.evidence(), ended_with_input)],
         _ => vec![(first.evidence(), first.by_itself), (second.evidence(), second.by_itself)],
     };
-    let expected = learn(&controls, kind, &crate::cell::path_text(check.directory.as_os_str().as_encoded_bytes()));
+    let expected = learn(&controls, kind, &crate::model::path_text(check.directory.as_os_str().as_encoded_bytes()));
     let shown = if kind == Kind::Session { second } else { first };
     let idle_at = shown
         .evidence()

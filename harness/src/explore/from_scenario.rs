@@ -3,7 +3,7 @@
 use super::check::Check;
 use super::plan::Planned;
 use crate::audit::Rules;
-use crate::model::{Act, Injection, Signal, Stdin, Step, TrialPlan};
+use crate::model::{Act, Injection, Stdin, Step, TrialPlan};
 use crate::scenario::{Kind, Network, Scenario};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -37,18 +37,12 @@ impl Check {
         let directory =
             workspace.canonicalize().ok().filter(|directory| directory.is_dir()).ok_or(WorkspaceError(workspace))?;
         let profile = scenario.terminate.profile;
-        let send = scenario
-            .terminate
-            .send
-            .clone()
-            .or_else(|| profile.map(|profile| profile.injection()))
-            .unwrap_or_else(|| Injection::signal(Signal::TERM));
+        let send = scenario.terminate.send.clone().or_else(|| profile.map(|profile| profile.injection()));
         let grace = scenario.terminate.grace.or_else(|| profile.map(|profile| profile.grace)).unwrap_or(DEFAULT_GRACE);
         let pid1 = scenario.agent.pid1.unwrap_or_else(|| profile.is_some_and(|profile| profile.pid1));
-        let pty = scenario
-            .agent
-            .pty
-            .unwrap_or_else(|| profile.is_some_and(|profile| profile.pty) || send.has(Step::PtyHangup));
+        let pty = scenario.agent.pty.unwrap_or_else(|| {
+            profile.is_some_and(|profile| profile.pty) || send.as_ref().is_some_and(|send| send.has(Step::PtyHangup))
+        });
         let words = |words: &[String]| words.iter().map(OsString::from).collect::<Vec<_>>();
         let own = &scenario.agent.env;
         let mut environment: Vec<(OsString, OsString)> =
@@ -58,7 +52,8 @@ impl Check {
             .scripts
             .iter()
             .map(|script| {
-                let act = Act { at: script.at.clone(), send: script.send.clone().unwrap_or_else(|| send.clone()) };
+                let send = script.send.clone().or_else(|| send.clone()).unwrap_or_else(Injection::usual);
+                let act = Act { at: script.at.clone(), send };
                 let plan = TrialPlan {
                     acts: vec![act],
                     grace: script.grace.unwrap_or(grace),

@@ -19,8 +19,8 @@ pub struct Planned {
 /// What the default set is made for.
 #[derive(Debug, Clone)]
 pub struct Wanted {
-    /// The injection of most trials.
-    pub send: Injection,
+    /// The only injection, if one was asked for; else TERM and what else ends programs.
+    pub send: Option<Injection>,
     /// From the last injection to the KILL.
     pub grace: Duration,
     /// Whether the agent has a terminal.
@@ -88,8 +88,8 @@ fn chosen_lines(lines: &[String]) -> Vec<Point> {
 }
 
 /// The default set: at the start, while it runs, at its output, at its end or at
-/// rest; by the wanted injection, Ctrl-C, Ctrl-C twice, the end of its input, the
-/// death of its parent; and by KILL for information.
+/// rest; by TERM, Ctrl-C, Ctrl-C twice, the end of its input, the death of its
+/// parent; and by KILL for information. What was asked for is the only injection.
 pub fn default_set(learned: &Learned, wanted: &Wanted) -> Vec<Planned> {
     let mut set: Vec<Planned> = Vec::new();
     let mut add = |label: &str, points: Vec<PointSpec>, send: &Injection, grace: Duration, informational: bool| {
@@ -105,6 +105,7 @@ pub fn default_set(learned: &Learned, wanted: &Wanted) -> Vec<Planned> {
         }
     };
     let grace = wanted.grace;
+    let send = wanted.send.clone().unwrap_or_else(Injection::usual);
     let fraction = |percent: u32| Point::Time(round(learned.duration * percent / 100));
     let rest = match (&wanted.ready, learned.kind) {
         (Some(ready), _) => vec![ready.clone()],
@@ -119,17 +120,20 @@ pub fn default_set(learned: &Learned, wanted: &Wanted) -> Vec<Planned> {
     };
 
     if learned.kind != Kind::Job {
-        add("at rest", rest, &wanted.send, grace, false);
+        add("at rest", rest, &send, grace, false);
     }
     for line in &lines {
-        add("at a line", at(line.clone()), &wanted.send, grace, false);
+        add("at a line", at(line.clone()), &send, grace, false);
     }
-    add("at the start", at(Point::Start), &wanted.send, grace, false);
+    add("at the start", at(Point::Start), &send, grace, false);
     for percent in [50, 25, 75] {
-        add("while it runs", at(fraction(percent)), &wanted.send, grace, false);
+        add("while it runs", at(fraction(percent)), &send, grace, false);
     }
     if learned.kind == Kind::Job {
-        add("near the end", at(fraction(95)), &wanted.send, grace, false);
+        add("near the end", at(fraction(95)), &send, grace, false);
+    }
+    if wanted.send.is_some() {
+        return set;
     }
     // A terminal sends it to the whole foreground group: a shell relies on its children getting it too.
     add("Ctrl-C", middle.clone(), &injection("INT@group"), grace, false);

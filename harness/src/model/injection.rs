@@ -58,6 +58,11 @@ impl Injection {
         Self(vec![Step::Signal(signal, Target::Leader)])
     }
 
+    /// TERM to the leader: how most programs are ended.
+    pub fn usual() -> Self {
+        Self::signal(Signal::TERM)
+    }
+
     /// The steps in order. Never empty, never only waits.
     pub fn steps(&self) -> &[Step] {
         &self.0

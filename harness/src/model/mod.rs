@@ -5,6 +5,7 @@ mod census;
 mod ended;
 mod evidence;
 mod injection;
+mod path;
 mod plan;
 mod point;
 mod profile;
@@ -19,6 +20,7 @@ pub use census::{
 pub use ended::Ended;
 pub use evidence::{Evidence, Occasion, OutputTail, Reaped};
 pub use injection::{Injection, InjectionError, Step, Target};
+pub use path::path_text;
 pub use plan::{Act, Stdin, StdinThen, TrialPlan};
 pub use point::{FileSize, Point, PointError, PointSpec, SizeRelation, parse_size};
 pub use profile::{Profile, ProfileError};

@@ -78,7 +78,7 @@ pub(crate) fn controls(bench: &Bench) -> Result<(), Failed> {
         pty: false,
         pid1: false,
         ready: None,
-        send: "TERM".parse().expect("an injection"),
+        send: None,
         grace: Duration::from_secs(60),
         settle: Duration::from_secs(1),
         horizon: Duration::from_secs(60),

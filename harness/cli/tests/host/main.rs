@@ -36,7 +36,9 @@ const TESTS: &[(&str, Body)] = &[
 ];
 
 fn main() {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // They mostly wait.
+    arguments.test_threads.get_or_insert(6);
     let mut trials = Vec::new();
     for person in [Person::Oneself, Person::Nobody] {
         for (name, body) in TESTS {

@@ -1,8 +1,8 @@
 //! A cell as the place of a trial.
 
-use crate::cell::{Cell, Depth, FileWatch, path_text};
+use crate::cell::{Cell, Depth, FileWatch};
 use crate::driver::place::Place;
-use crate::model::{FileSize, FileTree, IpcObject, Listener, ProcessRecord};
+use crate::model::{FileSize, FileTree, IpcObject, Listener, ProcessRecord, path_text};
 use crate::sys::{Command, Report};
 use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::io::Errno;

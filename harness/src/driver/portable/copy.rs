@@ -4,9 +4,9 @@
 use super::cgroup::PREFIX;
 use super::files::{Origin, Stamp, Stamps};
 use super::names::Names;
-use crate::cell::{DEEPEST, kind_of, names, path_text};
+use crate::cell::{DEEPEST, kind_of, names};
 use crate::driver::DriverError;
-use crate::model::FileKind;
+use crate::model::{FileKind, path_text};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, Gid, Mode, OFlags, Stat, Timespec, Timestamps, Uid};
 use rustix::io::Errno;

@@ -4,9 +4,9 @@
 use super::names::Names;
 use crate::cell::{
     DEEPEST, HASHED_FILE, KEPT_FILE, KEPT_TOTAL, MOST_NODES, READ_FILES, hash_of, kind_of, names, open_anyway,
-    path_text, read_up_to,
+    read_up_to,
 };
-use crate::model::{FileChange, FileKind, FileNode, FileTree};
+use crate::model::{FileChange, FileKind, FileNode, FileTree, path_text};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Mode, OFlags, Stat};
 use std::collections::{BTreeMap, BTreeSet};

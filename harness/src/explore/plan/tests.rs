@@ -19,7 +19,7 @@ fn learned(kind: Kind, lines: &[&str]) -> Learned {
 }
 
 fn shown(kind: Kind, lines: &[&str], pty: bool, pid1: bool) -> String {
-    let wanted = Wanted { send: injection("TERM"), grace: Duration::from_secs(5), pty, pid1, ready: None };
+    let wanted = Wanted { send: None, grace: Duration::from_secs(5), pty, pid1, ready: None };
     let set = default_set(&learned(kind, lines), &wanted);
     set.iter()
         .map(|one| {
@@ -40,6 +40,18 @@ fn each_kind_has_its_moments() {
     insta::assert_snapshot!("job", shown(Kind::Job, &lines, false, false));
     insta::assert_snapshot!("server", shown(Kind::Server, &["listening on 8080"], false, true));
     insta::assert_snapshot!("session_on_a_terminal", shown(Kind::Session, &[], true, false));
+}
+
+#[test]
+fn what_was_asked_for_is_the_only_injection() {
+    let send = injection("INT,1s,TERM");
+    let wanted =
+        Wanted { send: Some(send.clone()), grace: Duration::from_secs(5), pty: false, pid1: false, ready: None };
+    for kind in [Kind::Job, Kind::Server, Kind::Session] {
+        let set = default_set(&learned(kind, &["ready"]), &wanted);
+        assert!(set.len() > 3);
+        assert!(set.iter().all(|one| one.plan.acts.iter().all(|act| act.send == send) && !one.informational));
+    }
 }
 
 #[test]

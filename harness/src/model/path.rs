@@ -2,7 +2,11 @@
 
 /// A path as text: bytes that are not UTF-8 and backslashes become `\xNN`, so
 /// that two different paths never give the same text.
-pub(crate) fn path_text(bytes: &[u8]) -> String {
+///
+/// ```
+/// assert_eq!(quietus::model::path_text(b"/tmp/\xff"), "/tmp/\\xff");
+/// ```
+pub fn path_text(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         for letter in chunk.valid().chars() {
