@@ -7,9 +7,8 @@ mod full;
 mod guarantee;
 mod interrupt;
 mod mock;
-mod output;
-mod place;
 mod portable;
+mod session;
 
 pub use full::FullDriver;
 pub use guarantee::{Mechanisms, guarantee_of};

@@ -1,15 +1,8 @@
 //! The full driver: every trial in a sealed cell, every wait on an event.
 
-mod inject;
-mod observe;
-mod open;
 mod place;
-mod roles;
-mod session;
-mod streams;
 
-pub(super) use open::open_in;
-
+use super::session::open_in;
 use super::{Driver, DriverError, Request, Session, guarantee_of};
 use crate::cell::{Cell, CellMaker, CellOptions};
 use crate::sys::Program;

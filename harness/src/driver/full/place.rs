@@ -1,7 +1,7 @@
 //! A cell as the place of a trial.
 
 use crate::cell::{Cell, Depth, FileWatch};
-use crate::driver::place::Place;
+use crate::driver::session::Place;
 use crate::model::{FileSize, FileTree, IpcObject, Listener, ProcessRecord, path_text};
 use crate::sys::{Command, Report};
 use rustix::fd::{BorrowedFd, OwnedFd};

@@ -16,7 +16,7 @@ mod kin;
 mod names;
 mod premises;
 
-use super::full::open_in;
+use super::session::open_in;
 use super::{Driver, DriverError, Request, Session};
 use crate::sys::Program;
 use premises::{Grounds, Premises};

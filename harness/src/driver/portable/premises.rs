@@ -6,7 +6,7 @@ use super::files::{self, Root};
 use super::names::Names;
 use super::{copy, kin};
 use crate::cell::{Depth, FileWatch, listeners, open_process};
-use crate::driver::place::Place;
+use crate::driver::session::Place;
 use crate::driver::{DriverError, Request};
 use crate::model::{FileSize, FileTree, IpcObject, Listener, ProcessRecord};
 use crate::sys::{self, Command, Guarded, Keep, KeepError, Keeper, Program, Report};

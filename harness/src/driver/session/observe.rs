@@ -1,8 +1,8 @@
 //! Takes censuses, and looks for what the kernel has no event for.
 
-use super::session::TrialSession;
+use super::live::TrialSession;
+use super::place::Place;
 use crate::cell::{Depth, activity, locked_files, unix_sockets};
-use crate::driver::place::Place;
 use crate::driver::{Event, Look, Occasion, Session as _};
 use crate::model::{Census, Ended, Point, PointSpec, ProcessId, ProcessRecord};
 use crate::sys::Command;
@@ -151,7 +151,7 @@ impl<P: Place> TrialSession<P> {
     }
 
     pub(super) fn predicate_ended(&mut self, ended: Ended) {
-        if let Some(super::session::Armed { wait: super::session::Waiting::Looks(looking), .. }) = &mut self.armed {
+        if let Some(super::live::Armed { wait: super::live::Waiting::Looks(looking), .. }) = &mut self.armed {
             looking.holds = ended == Ended::Exited(0);
         }
     }

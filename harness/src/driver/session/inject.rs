@@ -1,8 +1,8 @@
 //! Does the steps of an injection.
 
-use super::session::TrialSession;
+use super::live::TrialSession;
+use super::place::Place;
 use crate::driver::Session as _;
-use crate::driver::place::Place;
 use crate::model::{Signal, Step, Target};
 use crate::sys::{Command, send_signal};
 

@@ -1,6 +1,6 @@
 //! Follows what an agent writes: bounded in memory, whatever the agent does.
 
-use super::OutputTail;
+use crate::model::OutputTail;
 use crate::model::{Point, TrialPlan};
 use regex::bytes::Regex;
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! Makes the place for one trial: programs, streams, a cell, and `prepare`.
 
-use super::session::TrialSession;
+use super::live::TrialSession;
+use super::place::{Build, Place};
 use super::streams;
-use crate::driver::place::{Build, Place};
 use crate::driver::{DriverError, Request};
 use crate::model::{Point, Stdin, Step};
 use crate::sys::{Command, Program, Report, Role};

@@ -1,8 +1,8 @@
 //! Where a trial runs, as a session sees it: a cell, or the premises of the
 //! portable driver.
 
-use super::DriverError;
 use crate::cell::{Depth, FileWatch};
+use crate::driver::DriverError;
 use crate::model::{FileSize, FileTree, IpcObject, Listener, ProcessRecord};
 use crate::sys::{Command, Program, Report};
 use rustix::fd::{BorrowedFd, OwnedFd};

@@ -1,11 +1,11 @@
 //! One trial in its place: a single loop over everything that can happen.
 
 use super::open::AGENT;
+use super::output::OutputFollower;
+use super::place::Place;
 use super::roles::Roles;
 use super::streams::Streams;
 use crate::cell::{FileWatch, Modes, ScreenScanner};
-use crate::driver::output::OutputFollower;
-use crate::driver::place::Place;
 use crate::driver::{Action, DriverError, Event, Evidence, Interrupt, Reaped, Request, Session, Timer};
 use crate::model::{Ended, IpcObject, Point, PointSpec, ProcessId};
 use crate::sys::{Command, Report};

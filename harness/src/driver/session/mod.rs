@@ -1,0 +1,14 @@
+//! One trial in a place, whichever place it is: what the drivers share. A place
+//! (a sealed cell, the premises of the portable driver) is behind [`Place`].
+
+mod inject;
+mod live;
+mod observe;
+mod open;
+mod output;
+mod place;
+mod roles;
+mod streams;
+
+pub(super) use open::open_in;
+pub(super) use place::Place;
