@@ -2,7 +2,7 @@
 
 use super::control::{self, Learned};
 use super::gather::Gatherer;
-use super::order::in_parallel;
+use super::parallel::in_parallel;
 use super::plan::{self, Planned, Wanted, default_set};
 use crate::audit::{Case, Expected, Found, Rules, audit};
 use crate::driver::{Driver, DriverError, Interrupt, Request};

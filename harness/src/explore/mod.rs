@@ -7,8 +7,11 @@ mod check;
 mod control;
 mod from_scenario;
 mod gather;
-mod order;
+
+mod parallel;
 mod plan;
+mod queue;
+mod sync;
 
 pub use check::{Check, CheckError, Progress, Replayed, check, replay};
 pub use control::Learned;

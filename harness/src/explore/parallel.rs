@@ -1,7 +1,6 @@
 //! Runs trials side by side, bounded, and hands back their results in order.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use super::queue::Queue;
 
 /// Calls `work` for every item on up to `jobs` threads. Results come in the
 /// order of the items; `None` where `go_on` said to stop before its turn.
@@ -11,24 +10,11 @@ pub(super) fn in_parallel<T: Sync, R: Send>(
     go_on: &(dyn Fn() -> bool + Sync),
     work: &(dyn Fn(usize, &T) -> R + Sync),
 ) -> Vec<Option<R>> {
-    let next = Mutex::new(0usize);
-    let results: Mutex<Vec<Option<R>>> = Mutex::new(items.iter().map(|_| None).collect());
+    let queue = Queue::new(items.len());
     let serve = || {
-        loop {
-            let index = {
-                let mut next = next.lock().unwrap_or_else(PoisonError::into_inner);
-                let index = *next;
-                *next += 1;
-                index
-            };
-            let Some(item) = items.get(index) else { return };
-            if !go_on() {
-                return;
-            }
-            let result = work(index, item);
-            if let Some(place) = results.lock().unwrap_or_else(PoisonError::into_inner).get_mut(index) {
-                *place = Some(result);
-            }
+        while go_on() {
+            let Some((index, item)) = queue.take().and_then(|index| Some((index, items.get(index)?))) else { return };
+            queue.put(index, work(index, item));
         }
     };
     std::thread::scope(|scope| {
@@ -40,7 +26,7 @@ pub(super) fn in_parallel<T: Sync, R: Send>(
         }
         serve();
     });
-    results.into_inner().unwrap_or_else(PoisonError::into_inner)
+    queue.finish()
 }
 
 #[cfg(test)]
