@@ -102,7 +102,7 @@ pub(super) const ALL: &[Real] = &[
     Real {
         name: "tmux",
         needs: &["tmux", "cat"],
-        command: &["tmux", "-L", "quietus", "new", "cat"],
+        command: &["tmux", "-S", "quietus.sock", "new", "cat"],
         kind: Kind::Server,
         pty: true,
         truths: &[Truth {
@@ -112,8 +112,7 @@ pub(super) const ALL: &[Real] = &[
             leaves: &[
                 ("orphan-process", "tmux"),
                 ("orphan-process", "cat"),
-                ("socket-file", "/tmp/tmux-"),
-                ("temp-file", "/tmp/tmux-"),
+                ("socket-file", "quietus.sock"),
                 ("wrong-exit-status", "exit 1"),
             ],
             may: &[],

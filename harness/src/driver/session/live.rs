@@ -438,11 +438,11 @@ impl<P: Place> TrialSession<P> {
         }
     }
 
-    /// Stops everything in the cell if somebody is there whom no listing shows.
-    /// What was stopped must be continued.
+    /// Stops everything in the cell if somebody is there whom the listing just
+    /// made does not show. What was stopped must be continued.
     pub(super) fn stop_what_is_elusive(&mut self) -> bool {
         let told = self.empty || !self.cell.tells_when_empty();
-        if told || self.evidence.ended.is_none() || self.has_company() || self.sees_agent() {
+        if told || self.evidence.ended.is_none() || self.has_company() {
             return false;
         }
         let _ = self.cell.send(Command::KillAll { signal: libc::SIGSTOP });

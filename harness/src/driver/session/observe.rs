@@ -45,9 +45,10 @@ impl<P: Place> TrialSession<P> {
             Occasion::GraceEnd | Occasion::Settled | Occasion::Lingered => Depth::Threads,
             Occasion::Idle | Occasion::Injection => Depth::Descriptors,
         };
-        let stopped = matches!(occasion, Occasion::Settled | Occasion::Lingered) && self.stop_what_is_elusive();
         let mut processes = self.without_ours(self.cell.census(depth));
-        if stopped {
+        let nobody = !processes.iter().any(|process| !process.helper && !process.is_zombie());
+        if nobody && matches!(occasion, Occasion::Settled | Occasion::Lingered) && self.stop_what_is_elusive() {
+            processes = self.without_ours(self.cell.census(depth));
             self.continue_all();
         }
         self.roles.assign(&mut processes);
