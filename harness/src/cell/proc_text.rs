@@ -14,6 +14,8 @@ pub(crate) struct Stat {
     pub(crate) session: i32,
     pub(crate) ticks: u64,
     pub(crate) start: u64,
+    /// How many threads it has, the one that made it counted even if it has ended.
+    pub(crate) threads: u64,
 }
 
 /// Reads a line of `/proc/PID/stat`. The name may hold spaces and parentheses:
@@ -35,6 +37,7 @@ pub(crate) fn parse_stat(text: &[u8]) -> Option<Stat> {
         session: i32::try_from(number(3)?).ok()?,
         ticks: u64::try_from(number(11)? + number(12)?).ok()?,
         start: fields.get(19)?.parse().ok()?,
+        threads: u64::try_from(number(17)?).ok()?,
     })
 }
 

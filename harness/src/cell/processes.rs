@@ -79,15 +79,18 @@ pub(crate) fn numbers(directory: impl AsFd, name: &str) -> Vec<i32> {
 pub(crate) fn look_at(proc: impl AsFd, pid: i32, depth: Depth) -> Option<ProcessRecord> {
     let directory = open_process(proc, pid).ok()?;
     let stat = parse_stat(&read(&directory, "stat")?)?;
-    let status = read_text(&directory, "status").unwrap_or_default();
+    // A first thread that has ended shows a zombie without files, however many others run on.
+    let other = if stat.state == 'Z' && stat.threads > 1 { living_thread(&directory) } else { None };
+    let (shown, state) = other.as_ref().map_or((&directory, stat.state), |(thread, state)| (thread, *state));
+    let status = read_text(shown, "status").unwrap_or_default();
     let mut record = ProcessRecord {
         id: ProcessId { pid, start: stat.start },
         parent: stat.parent,
         group: stat.group,
         session: stat.session,
-        state: stat.state,
+        state,
         name: stat.name,
-        argv: parse_arguments(&read(&directory, "cmdline").unwrap_or_default()),
+        argv: parse_arguments(&read(shown, "cmdline").unwrap_or_default()),
         role: None,
         masks: parse_masks(&status),
         ticks: stat.ticks,
@@ -96,12 +99,22 @@ pub(crate) fn look_at(proc: impl AsFd, pid: i32, depth: Depth) -> Option<Process
         helper: false,
     };
     if depth != Depth::Processes && !record.is_zombie() {
-        record.descriptors = descriptors(&directory);
+        record.descriptors = descriptors(shown);
     }
     if depth == Depth::Threads {
         record.threads = threads(&directory);
     }
     Some(record)
+}
+
+/// A thread of this process that has not ended, and its state.
+fn living_thread(process: &OwnedFd) -> Option<(OwnedFd, char)> {
+    numbers(process, "task").into_iter().find_map(|tid| {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let thread = rustix::fs::openat(process, format!("task/{tid}"), flags, Mode::empty()).ok()?;
+        let state = parse_stat(&read(&thread, "stat")?)?.state;
+        (!matches!(state, 'Z' | 'X')).then_some((thread, state))
+    })
 }
 
 fn descriptors(process: impl AsFd + Copy) -> BTreeMap<i32, String> {

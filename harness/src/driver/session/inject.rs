@@ -2,6 +2,7 @@
 
 use super::live::TrialSession;
 use super::place::Place;
+use crate::cell::{Depth, look_at};
 use crate::driver::Session as _;
 use crate::model::{Signal, Step, Target};
 use crate::sys::{Command, send_signal};
@@ -15,7 +16,7 @@ impl<P: Place> TrialSession<P> {
     pub(super) fn inject(&mut self, step: Step) {
         if self.evidence.injected_at.is_none() {
             self.evidence.injected_at = Some(self.now());
-            self.delivered = self.evidence.ended.is_none();
+            self.delivered = self.evidence.ended.is_none() && self.leader_lives();
         }
         match step {
             Step::Wait(_) => {}
@@ -54,6 +55,15 @@ impl<P: Place> TrialSession<P> {
                 }
             }
         }
+    }
+
+    /// Whether the agent can still take a signal: one that has ended and was not
+    /// waited for yet cannot, and nothing that it left was left by a termination.
+    fn leader_lives(&self) -> bool {
+        self.leader
+            .as_ref()
+            .and_then(|leader| look_at(self.cell.proc(), leader.pid, Depth::Processes))
+            .is_some_and(|record| !record.is_zombie())
     }
 
     fn signal_leader(&mut self, signal: Signal) {
