@@ -4,11 +4,11 @@
 //!
 //! 1. A finding that nothing accepts, of at least the severity of the gate (and
 //!    above note), makes the verdict [`Verdict::Findings`].
-//! 2. A run without trials, a run in which no trial reached its point, and a run
-//!    with an inconclusive trial that is not informational, is
-//!    [`Verdict::Inconclusive`].
-//! 3. Everything else is [`Verdict::Clean`]. Some missed trials are no obstacle
-//!    while others reached their point; renderers always show them.
+//! 2. A run without trials, a run in which fewer than half of the trials reached
+//!    their point, and a run with an inconclusive trial that is not informational,
+//!    is [`Verdict::Inconclusive`].
+//! 3. Everything else is [`Verdict::Clean`]. A few missed trials are no obstacle
+//!    while most reached their point; renderers always show them.
 //!
 //! So nothing is ever clean because nothing was looked at.
 
@@ -49,9 +49,9 @@ impl Gate {
         if run.findings.iter().any(|finding| self.stops(finding)) {
             return Verdict::Findings;
         }
-        let reached = run.trials.iter().any(|trial| trial.outcome.reached());
+        let reached = 2 * run.trials.iter().filter(|trial| trial.outcome.reached()).count();
         let unjudged = run.trials.iter().any(|trial| trial.outcome == Outcome::Inconclusive && !trial.informational);
-        if reached && !unjudged { Verdict::Clean } else { Verdict::Inconclusive }
+        if reached > 0 && reached >= run.trials.len() && !unjudged { Verdict::Clean } else { Verdict::Inconclusive }
     }
 
     /// The verdict over several runs; no runs at all are inconclusive.

@@ -162,6 +162,8 @@ fn why_inconclusive(report: &Report) -> &'static str {
         "no trial was made"
     } else if totals.missed + totals.inconclusive == totals.trials {
         "no trial reached its point"
+    } else if totals.inconclusive == 0 {
+        "fewer than half of the trials reached their point"
     } else {
         "not every trial could be judged"
     }

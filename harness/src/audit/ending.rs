@@ -37,7 +37,9 @@ pub(super) fn still_running(case: Case<'_>) -> Option<Found> {
         if signals.is_empty() { not_a_signal(case, &grace)? } else { by_signal(case, &signals, census, agent, &grace) };
     if takes_ctrl_c_as_input(case, &signals) {
         found = found.at(Severity::Warn);
-        found.evidence.push("an interactive program may take Ctrl-C as \"stop what you do\" and stay".to_owned());
+        found
+            .evidence
+            .push("a program that one talks to may take an interrupt as \"stop what you do\" and stay".to_owned());
     }
     if let Some(agent) = agent {
         found.evidence.extend(threads(agent));

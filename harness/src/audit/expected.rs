@@ -27,6 +27,8 @@ pub struct Expected {
     pub ipc: Vec<IpcObject>,
     /// How it leaves a terminal.
     pub terminal: TerminalState,
+    /// Paths that an agent which had to be stopped left, although it ended well.
+    left_at_stop: BTreeSet<String>,
     /// The agent's working directory, where relative patterns start.
     pub directory: String,
 }
@@ -39,6 +41,12 @@ impl Expected {
             || self.patterns.contains(&pattern(path, leader))
             || self.siblings(path).any(|known| pattern_of(known, path).is_some())
             || self.has_in_random_directory(path, leader)
+    }
+
+    /// Whether an agent that has no end of its own left this very path when it was
+    /// stopped at rest and ended by an exit, not by the signal.
+    pub(super) fn is_left_at_every_stop(&self, path: &str) -> bool {
+        self.left_at_stop.contains(path)
     }
 
     /// Whether the path lies in a directory whose name is random, and a control
@@ -119,6 +127,8 @@ pub fn learn(controls: &[(&Evidence, bool)], kind: Kind, directory: &str) -> Exp
                     expected.directories.entry(directory.to_owned()).or_default().push(path.clone());
                 }
                 known.push(node.clone());
+            } else if matches!(evidence.ended, Some(Ended::Exited(_))) {
+                expected.left_at_stop.insert(path.clone());
             }
         }
         if !*ended_by_itself || kind == Kind::Server {

@@ -1,7 +1,8 @@
 //! Files that are left: temporary files, locks, sockets, fifos, strays.
 
 use super::names::{
-    base, is_below, is_history, is_in_cache, is_lock_name, is_log, is_manifest, is_temporary_name, pattern_of,
+    base, database_of_journal, is_below, is_git_object, is_history, is_in_cache, is_lock_name, is_log, is_manifest,
+    is_temporary_name, pattern_of,
 };
 use super::processes::leader;
 use super::{Case, Found, torn};
@@ -58,13 +59,15 @@ fn classify(path: &str, node: &FileNode, case: Case<'_>) -> Option<Code> {
         }
         _ if is_in_cache(path) => return None,
         FileKind::Regular if is_lock_name(path) && is_unlocked(path, node, case) => return None,
+        // A directory of that name holds the pid files of others.
+        FileKind::Directory if base(path).to_ascii_lowercase().contains("pid") => Code::StrayFile,
         FileKind::Regular | FileKind::Symlink | FileKind::Directory if is_lock_name(path) && !is_manifest(path) => {
             Code::LockFile
         }
         _ if is_history(path) => return None,
         FileKind::Regular if names_dead_owner(node, case.evidence).is_some() && !in_temporary => Code::LockFile,
         _ if in_temporary || is_temporary_name(path) => Code::TempFile,
-        _ if is_log(path) => return None,
+        _ if is_log(path) || is_git_object(path) => return None,
         _ => Code::StrayFile,
     })
 }
@@ -85,7 +88,8 @@ fn origin(path: &str, evidence: &Evidence) -> (Option<Origin>, Option<String>) {
             );
         }
     }
-    (leader(evidence), None)
+    let unseen = "nobody had it open then: it was made by this process or by one that it started".to_owned();
+    (leader(evidence), Some(unseen))
 }
 
 fn size_text(bytes: u64) -> String {
@@ -199,6 +203,18 @@ fn describe(case: Case<'_>, code: Code, pattern: &str, group: &[Left<'_>]) -> Op
     }
     facts.extend(seen);
     let found = Found::new(code, subject, title, &[]).with_origin(origin).with_evidence(facts);
+    if let Some(database) = database_of_journal(first.path).filter(|_| code == Code::StrayFile) {
+        let mut found = found.at(Severity::Note);
+        found.evidence.push(format!("whoever opens {database} next recovers it with this file: never remove it"));
+        return Some(found);
+    }
+    if code == Code::TempFile && group.iter().all(|one| case.expected.is_left_at_every_stop(one.path)) {
+        let mut found = found.at(Severity::Warn);
+        found
+            .evidence
+            .push("it stays however well the agent is stopped: if that is meant, declare it a survivor".to_owned());
+        return Some(found);
+    }
     // A server has no natural end, so what its shutdown may write is not known from the control.
     Some(if code == Code::StrayFile && case.rules.kind == Kind::Server { found.at(Severity::Warn) } else { found })
 }
@@ -219,14 +235,9 @@ pub(super) fn torn_files(case: Case<'_>) -> Vec<Found> {
         let Some(why) = torn::judge(path, node, &controls, case.rules.kind) else { continue };
         let (origin, seen) = origin(path, case.evidence);
         found.push(
-            Found::new(
-                Code::TornFile,
-                path.clone(),
-                format!("{path} holds neither its old content nor the new: {}", why.says),
-                &[],
-            )
-            .with_origin(origin)
-            .with_evidence(why.facts.into_iter().chain(seen)),
+            Found::new(Code::TornFile, path.clone(), format!("{path} is torn: {}", why.says), &[])
+                .with_origin(origin)
+                .with_evidence(why.facts.into_iter().chain(seen)),
         );
     }
     found

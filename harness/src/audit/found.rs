@@ -1,6 +1,6 @@
 //! A finding of one trial, before it is counted, confirmed and reported.
 
-use super::names::pattern_of;
+use super::names::{pattern_of, series_of};
 use quietus_reports::fingerprint::{fingerprint, normalise};
 use quietus_reports::{Code, Origin, Severity};
 
@@ -57,7 +57,9 @@ impl Found {
         if self.code != other.code || self.parts != other.parts {
             return false;
         }
-        let Some(pattern) = pattern_of(&self.subject, &other.subject) else { return false };
+        let is_path = matches!(self.code, Code::TornFile | Code::StrayFile | Code::TempFile);
+        let series = || is_path.then(|| series_of(&self.subject, &other.subject)).flatten();
+        let Some(pattern) = pattern_of(&self.subject, &other.subject).or_else(series) else { return false };
         let mut all = vec![pattern.as_str()];
         all.extend(self.parts.iter().map(String::as_str));
         let known = [&*self, other]

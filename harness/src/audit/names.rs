@@ -97,12 +97,45 @@ pub(super) fn keeps_its_own_promises(path: &str, content: &[u8]) -> bool {
 pub(super) fn is_document(path: &str) -> bool {
     let name = base(path).to_ascii_lowercase();
     [
-        ".json", ".toml", ".yaml", ".yml", ".xml", ".html", ".ini", ".plist", ".pem", ".zip", ".gz", ".png", ".pdf",
-        ".tar", ".tgz", ".bz2", ".xz", ".zst", ".lz4", ".7z", ".jar", ".whl", ".deb", ".rpm", ".iso", ".img", ".o",
-        ".a", ".so", ".jpg", ".jpeg", ".mp4", ".parquet", ".npy", ".npz", ".pkl", ".docx", ".xlsx",
+        ".json", ".xml", ".html", ".plist", ".zip", ".gz", ".png", ".pdf", ".tar", ".tgz", ".bz2", ".xz", ".zst",
+        ".lz4", ".7z", ".jar", ".whl", ".deb", ".rpm", ".iso", ".img", ".o", ".a", ".so", ".jpg", ".jpeg", ".mp4",
+        ".parquet", ".npy", ".npz", ".pkl", ".docx", ".xlsx",
     ]
     .iter()
     .any(|end| name.ends_with(end))
+}
+
+/// Formats of lines, which may end at any of them.
+pub(super) fn is_lines(path: &str) -> bool {
+    let name = base(path).to_ascii_lowercase();
+    [".txt", ".csv", ".tsv", ".jsonl", ".ndjson", ".md", ".sql", ".lst"].iter().any(|end| name.ends_with(end))
+}
+
+/// Objects of a git repository: each is whole or not there (git renames it into
+/// place), and one that nothing refers to is removed by `git gc` in its time.
+pub(super) fn is_git_object(path: &str) -> bool {
+    let Some((_, inside)) = path.split_once("/objects") else { return false };
+    let mut parts = inside.split('/').filter(|part| !part.is_empty());
+    let hex = |part: &str, length: usize| part.len() == length && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    parts.next().is_some_and(|first| hex(first, 2)) && parts.next().is_none_or(|rest| hex(rest, 38) || hex(rest, 62))
+}
+
+/// The database whose journal this is. SQLite rolls back from it when the database
+/// is next opened: without it the database stays torn.
+pub(super) fn database_of_journal(path: &str) -> Option<&str> {
+    ["-journal", "-wal", "-shm"].iter().find_map(|end| path.strip_suffix(end))
+}
+
+/// The pattern of two names of the same series: `part-aa` and `part-ab`. They differ
+/// only in a short last part, which stands after a separator.
+pub(super) fn series_of(one: &str, other: &str) -> Option<String> {
+    let first = one.bytes().zip(other.bytes()).position(|(a, b)| a != b)?;
+    let start = one.get(..first)?.rfind(['-', '_', '.'])? + 1;
+    let (prefix, tails) = (one.get(..start)?, [one.get(start..)?, other.get(start..)?]);
+    let ends = tails.map(|tail| tail.find(|letter: char| !letter.is_ascii_alphanumeric()).unwrap_or(tail.len()));
+    let [rest, rest_other] = [tails[0].get(ends[0]..)?, tails[1].get(ends[1]..)?];
+    let short = ends[0] == ends[1] && (2..6).contains(&ends[0]);
+    (short && rest == rest_other && !rest.contains('/') && !base(prefix).is_empty()).then(|| format!("{prefix}*{rest}"))
 }
 
 /// The pattern of two names of the same thing in two runs: the same but for one
@@ -176,6 +209,32 @@ mod tests {
         }
         for path in ["/w/history", "/w/chat_history", "/w/.history.lock"] {
             assert!(!is_history(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_belongs_to_git_and_to_sqlite() {
+        for path in ["/w/.git/objects/21", "/w/.git/objects/21/3b88dee90123456789012345678901234567ab"] {
+            assert!(is_git_object(path), "{path}");
+        }
+        for path in ["/w/.git/objects/tmp_obj_x1", "/w/.git/objects/21/tmp_obj_x1", "/w/.git/objects/pack/x", "/w/a"] {
+            assert!(!is_git_object(path), "{path}");
+        }
+        assert_eq!(database_of_journal("/w/a.db-wal"), Some("/w/a.db"));
+        assert_eq!(database_of_journal("/w/journal"), None);
+    }
+
+    #[test]
+    fn series_have_a_short_part_that_counts() {
+        for (one, other, pattern) in [
+            ("/w/part-aa", "/w/part-ab", Some("/w/part-*")),
+            ("/w/x.aab.gz", "/w/x.aac.gz", Some("/w/x.*.gz")),
+            ("/w/a.lock", "/w/b.lock", None),
+            ("/w/config.json", "/w/state.json", None),
+            ("/w/app-one.json", "/w/app-two.json", Some("/w/app-*.json")),
+            ("/w/a-x/data", "/w/a-y/data", None),
+        ] {
+            assert_eq!(series_of(one, other).as_deref(), pattern, "{one} {other}");
         }
     }
 

@@ -58,28 +58,31 @@ fn sent(case: Case<'_>) -> impl Iterator<Item = (Signal, Target)> + '_ {
 fn why_alive(case: Case<'_>, process: &ProcessRecord) -> Option<String> {
     let (signal, target) = sent(case).find(|(signal, _)| signal.ends_by_default() && *signal != Signal::KILL)?;
     let group = case.evidence.leader.map(|leader| leader.pid);
-    let (place, to) = if Some(process.session) != group {
-        (", and it is in a session of its own", "it is in a session of its own")
+    let out_of_reach = if Some(process.session) != group {
+        Some("it is in a session of its own")
     } else if Some(process.group) != group {
-        (", and it is in a process group of its own", "it is in a process group of its own")
+        Some("it is in a process group of its own")
     } else if target == Target::Leader {
-        (", which went to the agent's process only", "it went to the agent's process only")
+        Some("the signal went to the agent's process only")
     } else {
-        ("", "")
+        None
     };
-    if process.masks.ignores(signal) {
-        Some(format!("it ignores SIG{signal}{place}"))
+    let also = out_of_reach.map(|why| format!(", and {why}")).unwrap_or_default();
+    Some(if process.masks.ignores(signal) {
+        format!("it ignores SIG{signal}{also}")
+    } else if process.masks.blocks(signal) && process.masks.has_pending(signal) {
+        format!("it blocks SIG{signal}, which has arrived and waits")
     } else if process.masks.blocks(signal) {
-        Some(format!(
-            "it blocks SIG{signal}{}",
-            if process.masks.has_pending(signal) { ", which has arrived and waits" } else { place }
-        ))
+        format!("it blocks SIG{signal}{also}")
     } else if process.masks.takes_default(signal) {
-        let why = if to.is_empty() { String::new() } else { format!(" ({to})") };
-        Some(format!("SIG{signal} never reached it{why}: it would have ended it"))
+        let why = out_of_reach.map(|why| format!(" ({why})")).unwrap_or_default();
+        format!("SIG{signal} never reached it{why}: it would have ended it")
     } else {
-        Some(format!("it has a handler for SIG{signal}; whether the signal reached it is not known{place}"))
-    }
+        match out_of_reach {
+            Some(why) => format!("it has a handler for SIG{signal}, but {why}"),
+            None => format!("it has a handler for SIG{signal}, which was sent to it too"),
+        }
+    })
 }
 
 fn facts(case: Case<'_>, process: &ProcessRecord) -> Vec<String> {
@@ -133,23 +136,40 @@ fn milder_if(gone: bool, found: Found) -> Found {
 }
 
 pub(super) fn orphans(case: Case<'_>) -> Vec<Found> {
-    left(case)
-        .map(|process| {
-            let command = process.command();
-            let gone = ended_later(case, process);
-            let title = if gone {
-                format!("`{command}` outlived the agent and ended by itself later")
-            } else {
-                format!("`{command}` is still running after the agent ended")
-            };
-            let found = Found::new(Code::OrphanProcess, command.clone(), title, &[])
-                .with_origin(parent_of(case.evidence, process).or_else(|| leader(case.evidence)))
-                .with_cause(why_alive(case, process))
-                .with_evidence(facts(case, process));
-            milder_if(gone, found)
-        })
-        .collect()
+    let mut groups: Vec<(bool, String, Vec<&ProcessRecord>)> = Vec::new();
+    for process in left(case) {
+        let (gone, command) = (ended_later(case, process), normalise(&process.command()));
+        match groups.iter_mut().find(|(other_gone, other, _)| *other_gone == gone && *other == command) {
+            Some((_, _, group)) => group.push(process),
+            None => groups.push((gone, command, vec![process])),
+        }
+    }
+    groups.into_iter().filter_map(|(gone, _, group)| orphans_alike(case, gone, &group)).collect()
 }
+
+/// Survivors with the same command are one finding.
+fn orphans_alike(case: Case<'_>, gone: bool, group: &[&ProcessRecord]) -> Option<Found> {
+    let first = group.first()?;
+    let command = first.command();
+    let title = match (gone, group.len()) {
+        (true, 1) => format!("`{command}` outlived the agent and ended by itself later"),
+        (true, many) => format!("{many} processes `{command}` outlived the agent and ended by themselves later"),
+        (false, 1) => format!("`{command}` is still running after the agent ended"),
+        (false, many) => format!("{many} processes `{command}` are still running after the agent ended"),
+    };
+    let mut evidence: Vec<String> = group.iter().take(MOST_SHOWN).flat_map(|process| facts(case, process)).collect();
+    if group.len() > MOST_SHOWN {
+        evidence.push(format!("and {} more", group.len() - MOST_SHOWN));
+    }
+    let found = Found::new(Code::OrphanProcess, command, title, &[])
+        .with_origin(parent_of(case.evidence, first).or_else(|| leader(case.evidence)))
+        .with_cause(why_alive(case, first))
+        .with_evidence(evidence);
+    Some(milder_if(gone, found))
+}
+
+/// So many processes of one finding are described.
+const MOST_SHOWN: usize = 4;
 
 pub(super) fn ports(case: Case<'_>) -> Vec<Found> {
     let Some(census) = at_the_end(case.evidence) else { return Vec::new() };
@@ -176,31 +196,41 @@ pub(super) fn ports(case: Case<'_>) -> Vec<Found> {
 
 /// An orphan that holds the agent's output keeps whoever reads it waiting.
 pub(super) fn inherited_pipes(case: Case<'_>) -> Vec<Found> {
-    left(case)
-        .filter_map(|process| {
-            let held: Vec<&str> = process
-                .descriptors
-                .values()
-                .filter_map(|link| case.evidence.output_pipes.iter().position(|pipe| pipe == link))
-                .map(|index| if index == 0 { "standard output" } else { "standard error" })
-                .collect();
-            let which = match held.as_slice() {
-                [] => return None,
-                [one] => (*one).to_owned(),
-                _ => "standard output and standard error".to_owned(),
-            };
-            let command = process.command();
-            let found = Found::new(
-                Code::FdInherited,
-                command.clone(),
-                format!("`{command}` holds the agent's {which}: who reads it to its end waits for ever"),
-                &[],
-            )
-            .with_origin(parent_of(case.evidence, process).or_else(|| leader(case.evidence)))
-            .with_evidence([format!("pid {} in the cell", process.id.pid)]);
-            Some(milder_if(ended_later(case, process), found))
-        })
-        .collect()
+    let mut holders: Vec<(&ProcessRecord, bool)> = left(case)
+        .filter(|process| !held_streams(case, process).is_empty())
+        .map(|p| (p, ended_later(case, p)))
+        .collect();
+    // The one who stays longest tells how bad it is.
+    holders.sort_by_key(|(_, gone)| *gone);
+    let Some((first, gone)) = holders.first().copied() else { return Vec::new() };
+    let command = first.command();
+    let streams = held_streams(case, first).join(" and ");
+    let others = match holders.len() - 1 {
+        0 => String::new(),
+        1 => " and another process".to_owned(),
+        more => format!(" and {more} more processes"),
+    };
+    let hold = if others.is_empty() { "holds" } else { "hold" };
+    let mut evidence: Vec<String> = holders
+        .iter()
+        .take(MOST_SHOWN)
+        .map(|(process, _)| format!("pid {} in the cell, `{}`", process.id.pid, process.command()))
+        .collect();
+    if holders.len() > MOST_SHOWN {
+        evidence.push(format!("and {} more", holders.len() - MOST_SHOWN));
+    }
+    let title = format!("`{command}`{others} {hold} the agent's {streams}: who reads it to its end waits for ever");
+    let found = Found::new(Code::FdInherited, "the agent's output", title, &[])
+        .with_origin(parent_of(case.evidence, first).or_else(|| leader(case.evidence)))
+        .with_evidence(evidence);
+    vec![milder_if(gone, found)]
+}
+
+/// Which of the agent's streams a process holds.
+fn held_streams(case: Case<'_>, process: &ProcessRecord) -> Vec<&'static str> {
+    let names = ["standard output", "standard error"];
+    let pipes = case.evidence.output_pipes.iter().zip(names);
+    pipes.filter(|(pipe, _)| process.descriptors.values().any(|link| link == *pipe)).map(|(_, name)| name).collect()
 }
 
 pub(super) fn zombies(case: Case<'_>) -> Vec<Found> {

@@ -174,17 +174,17 @@ pub fn check(
     // Side by side, agents that listen on a port of the host would disturb each other.
     let jobs = if learned.uses_ports && !check.private_network { 1 } else { check.jobs };
     let results = in_parallel(&planned, jobs, &go_on, &|index, planned| {
-        let record = run_with_retry(&runner, &planned.plan, &learned);
-        let (trial, found) = told(index, planned, record, &runner, &learned, &rules);
+        let (planned, record) = run_with_retry(&runner, planned, &learned);
+        let (trial, found) = told(index, &planned, record, &runner, &learned, &rules);
         progress.trial(&trial);
-        (trial, found)
+        (planned, trial, found)
     });
     let mut gatherer = Gatherer::default();
     learned.found.iter().for_each(|found| gatherer.control(found.clone()));
-    let (mut trials, mut shown): (Vec<Trial>, Vec<(&Planned, Vec<usize>)>) = (Vec::new(), Vec::new());
-    for (planned, result) in planned.iter().zip(results) {
-        let Some((trial, found)) = result else { continue };
-        shown.push((planned, gatherer.trial(planned, found)));
+    let (mut trials, mut shown): (Vec<Trial>, Vec<(Planned, Vec<usize>)>) = (Vec::new(), Vec::new());
+    for (planned, trial, found) in results.into_iter().flatten() {
+        let indices = gatherer.trial(&planned, found);
+        shown.push((planned, indices));
         trials.push(trial);
     }
     let mut notes = if check.trials.is_empty() { plan::left_out(&learned) } else { Vec::new() };
@@ -260,12 +260,27 @@ fn plans(check: &Check, learned: &Learned) -> Vec<Planned> {
     planned
 }
 
-/// A point in time that came too late is tried once more, a little earlier in
-/// its luck: the agent does not take the same time in every run.
-fn run_with_retry(runner: &Runner<'_>, plan: &TrialPlan, learned: &Learned) -> Result<TrialRecord, DriverError> {
-    let record = runner.trial(plan, learned, Duration::ZERO)?;
+/// A point that came too late is tried once more: the agent does not take the same
+/// time in every run. A time of the default set is then taken from how long it took.
+fn run_with_retry(
+    runner: &Runner<'_>,
+    planned: &Planned,
+    learned: &Learned,
+) -> (Planned, Result<TrialRecord, DriverError>) {
+    let record = match runner.trial(&planned.plan, learned, Duration::ZERO) {
+        Ok(record) => record,
+        Err(error) => return (planned.clone(), Err(error)),
+    };
     let missed = record.outcome == Outcome::Missed || (record.outcome == Outcome::Ended && !record.evidence.delivered);
-    if missed && !runner.interrupt.is_raised() { runner.trial(plan, learned, Duration::ZERO) } else { Ok(record) }
+    if !missed || runner.interrupt.is_raised() {
+        return (planned.clone(), Ok(record));
+    }
+    let mut again = planned.clone();
+    if runner.check.trials.is_empty() {
+        plan::quicken(&mut again.plan, learned.duration, record.evidence.ended_at.unwrap_or(record.duration));
+    }
+    let record = runner.trial(&again.plan, learned, Duration::ZERO);
+    (again, record)
 }
 
 fn micros(span: Duration) -> u64 {

@@ -83,7 +83,7 @@ impl Gatherer {
 
     /// Puts the surest trial of each finding first: one that shows many findings,
     /// at a point that is an event and not a time, by what was asked for
-    /// (`wanted`), and late rather than at the very edge of where it shows.
+    /// (`wanted`), and in the middle of where it shows rather than at the edge.
     pub(super) fn rank(&mut self, wanted: &Injection) {
         let all: Vec<Vec<TrialPlan>> = self.all.iter().map(|known| known.plans.clone()).collect();
         let shows = |plan: &TrialPlan| all.iter().filter(|plans| plans.contains(plan)).count();
@@ -92,7 +92,8 @@ impl Gatherer {
         };
         let steps = |plan: &TrialPlan| plan.acts.iter().map(|act| act.send.steps().len()).sum::<usize>();
         for known in &mut self.all {
-            known.plans.reverse();
+            let middle = known.plans.len() / 2;
+            known.plans.rotate_left(middle);
             let asked = |plan: &TrialPlan| plan.acts.iter().any(|act| act.send == *wanted);
             known.plans.sort_by_key(|plan| (Reverse(shows(plan)), timed(plan), !asked(plan), steps(plan)));
             known.plans.dedup();
@@ -193,7 +194,7 @@ fn finding(known: Gathered, tried: u32, allows: &[Allow], today: &str, replay: &
     let never_again = known.confirmed.as_ref().is_some_and(|confirmed| confirmed.hits == 0 && confirmed.runs > 0);
     let mut evidence = known.found.evidence;
     if never_again {
-        evidence.push("seen once and not again: it depends on timing, or on something outside".to_owned());
+        evidence.push("not seen again when it was confirmed: it depends on timing, or on something outside".to_owned());
     }
     Finding {
         code: known.found.code,

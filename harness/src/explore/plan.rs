@@ -110,7 +110,7 @@ pub fn default_set(learned: &Learned, wanted: &Wanted) -> Vec<Planned> {
     let rest = match (&wanted.ready, learned.kind) {
         (Some(ready), _) => vec![ready.clone()],
         (None, Kind::Job) => at(fraction(50)),
-        (None, _) => at(Point::Idle),
+        (None, _) => at(learned.rest.clone()),
     };
     let lines = chosen_lines(&learned.lines);
     // A line is a surer place than a time: the middle one, where there is one.
@@ -156,6 +156,18 @@ pub fn default_set(learned: &Learned, wanted: &Wanted) -> Vec<Planned> {
 /// To the millisecond: tokens and tables stay readable.
 fn round(span: Duration) -> Duration {
     Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)).max(Duration::from_millis(1))
+}
+
+/// Moves the times of a plan to the same share of a shorter run.
+pub(super) fn quicken(plan: &mut TrialPlan, known: Duration, took: Duration) {
+    if known.is_zero() || took >= known {
+        return;
+    }
+    for spec in plan.acts.iter_mut().flat_map(|act| &mut act.at) {
+        if let Point::Time(span) = &mut spec.point {
+            *span = round(span.mul_f64(took.as_secs_f64() / known.as_secs_f64()));
+        }
+    }
 }
 
 /// What was not tried, and why, for the report.

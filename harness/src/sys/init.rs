@@ -263,6 +263,11 @@ fn start(
     terminal: Option<RawFd>,
 ) {
     let failed = |errno: i32| say(socket, Report::ExecFailed { program: index, errno });
+    if let Role::Agent { hosted: false, .. } = program.role {
+        // A hosted agent comes after its stub. With the same pids in every trial, what
+        // an agent writes of them is the same too.
+        child::use_up_pid();
+    }
     let (reader, writer) = match rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC) {
         Ok(pipe) => pipe,
         Err(errno) => return failed(errno.raw_os_error()),

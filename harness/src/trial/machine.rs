@@ -190,7 +190,14 @@ impl Machine {
             (State::Grace, Event::Timer(Timer::Grace)) => self.kill(),
             (State::Killing, Event::LeaderEnded(_)) => self.settle(true),
 
-            (State::Settling { killed, .. } | State::Lingering { killed }, Event::Quiet) => done(over(*killed)),
+            (State::Settling { killed, round: 0 }, Event::Quiet) => done(over(*killed)),
+            // Whoever was seen before has ended meanwhile: that must be on record.
+            (State::Settling { killed, .. }, Event::Quiet) => {
+                (State::Done(over(*killed)), vec![Action::Census(Occasion::Settled)])
+            }
+            (State::Lingering { killed }, Event::Quiet) => {
+                (State::Done(over(*killed)), vec![Action::Census(Occasion::Lingered)])
+            }
             (State::Settling { .. }, Event::Timer(Timer::Settle)) => {
                 (state.clone(), vec![Action::Census(Occasion::Settled)])
             }
@@ -211,9 +218,10 @@ impl Machine {
             (State::Controlling { idle: None, round, .. }, Event::Timer(Timer::Horizon))
                 if *round < self.limits.horizon_rounds =>
             {
+                // A server can be busy all the time and serve all the same.
                 (
                     State::Controlling { idle: None, round: round + 1, rests: 0 },
-                    vec![Action::SetTimer(Timer::Horizon, self.limits.horizon)],
+                    vec![Action::SetTimer(Timer::Horizon, self.limits.horizon), Action::Census(Occasion::Idle)],
                 )
             }
             (State::Controlling { idle: None, .. }, Event::Timer(Timer::Horizon)) => done(Outcome::Busy),
@@ -234,7 +242,8 @@ impl Machine {
     /// What follows a look at a control that may be at rest.
     fn looked(&self, round: u32, rests: u32, look: Look) -> Next {
         let rests = if look.listens && !look.busy { rests + 1 } else { 0 };
-        if rests >= self.limits.serves_after {
+        let restless = look.busy && look.listens && round > 0 && self.limits.serves_after < u32::MAX;
+        if rests >= self.limits.serves_after || restless {
             return done(Outcome::Idle { listens: true });
         }
         let idle = (!look.busy).then_some(look.listens);

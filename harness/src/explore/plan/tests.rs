@@ -10,6 +10,7 @@ fn learned(kind: Kind, lines: &[&str]) -> Learned {
         uses_ports: false,
         stdin: if kind == Kind::Session { Stdin::Open } else { Stdin::Closed },
         duration: Duration::from_millis(400),
+        rest: Point::Idle,
         lines: lines.iter().map(|line| (*line).to_owned()).collect(),
         last_line: None,
         expected: Expected::default(),
