@@ -134,6 +134,7 @@ fn wanted(real: &Real, directory: &Path) -> Check {
         pid1: false,
         ready: None,
         send: None,
+        control_exit: 0,
         grace: Duration::from_secs(3),
         settle: Duration::from_secs(1),
         horizon: Duration::from_secs(4),

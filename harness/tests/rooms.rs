@@ -77,6 +77,16 @@ fn rooms_use_only_what_is_below_them() {
 }
 
 #[test]
+fn a_code_is_looked_for_where_it_says_so() {
+    let audit: String =
+        code().iter().filter(|(file, _)| file.starts_with("audit/")).map(|(_, code)| code.as_str()).collect();
+    for code in quietus_reports::Code::ALL {
+        let used = audit.contains(&format!("Code::{code:?}"));
+        assert_eq!(used, code.is_reported(), "{code}: Code::is_reported does not say what the audit does");
+    }
+}
+
+#[test]
 fn the_edges_have_one_direction() {
     for (index, (room, uses)) in EDGES.iter().enumerate() {
         for used in *uses {

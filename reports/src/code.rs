@@ -98,6 +98,32 @@ codes! {
     CleanupNotLogged "cleanup-not-logged" Ending Error "a line that the scenario demands is missing from the output";
 }
 
+impl Code {
+    /// Whether this version looks for it. The others have their names and texts, so
+    /// that scenarios and policies can be written for what is to come.
+    #[must_use]
+    pub const fn is_reported(self) -> bool {
+        !matches!(
+            self,
+            Self::ThreadGrowth
+                | Self::NotRolledBack
+                | Self::OpenTransaction
+                | Self::DatabaseLockHeld
+                | Self::DatabaseCorrupt
+                | Self::GitIndexLock
+                | Self::GitWorktreeLocked
+                | Self::GitCorrupt
+                | Self::RecoveryFailed
+                | Self::RecoveryDiverged
+                | Self::FdGrowth
+                | Self::LockHeldAtExit
+                | Self::FdOpenAtExit
+                | Self::RequestNotAborted
+                | Self::ConnectionAbandoned
+        )
+    }
+}
+
 /// The group of things that a code is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Group {

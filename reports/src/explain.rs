@@ -19,7 +19,8 @@ pub fn explain(code: Code) -> String {
     let summary = sentence(code.summary());
     let (severity, group) = (code.severity(), code.group());
     let text = text(code);
-    format!("# {code}\n\n{summary}\nSeverity: {severity}. Group: {group}.\n\n{text}")
+    let not_yet = if code.is_reported() { "" } else { "\nThis version of Quietus does not look for it yet." };
+    format!("# {code}\n\n{summary}\nSeverity: {severity}. Group: {group}.{not_yet}\n\n{text}")
 }
 
 /// With a capital letter and a full stop.

@@ -97,7 +97,7 @@ pub(crate) struct AgentArguments {
     pub(crate) settle: Duration,
     /// How long an undisturbed agent at rest is waited for before it counts as
     /// one that does not end
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = span)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = control_timeout)]
     pub(crate) control_timeout: Duration,
 }
 
@@ -151,6 +151,10 @@ pub(crate) struct CheckArguments {
     /// From the last injection to the KILL [default: 5s, or the profile's]
     #[arg(long, value_name = "TIME", value_parser = span)]
     pub(crate) grace: Option<Duration>,
+    /// The status with which the undisturbed agent ends when all is well; any other
+    /// than 0 makes a clean run inconclusive otherwise
+    #[arg(long, value_name = "STATUS", default_value_t = 0)]
+    pub(crate) control_exit: u8,
     /// How often each trial is run
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) repeat: u32,
@@ -275,6 +279,14 @@ pub(crate) enum SchemaFormat {
 
 fn span(text: &str) -> Result<Duration, String> {
     parse_span(text).map_err(|error| error.to_string())
+}
+
+fn control_timeout(text: &str) -> Result<Duration, String> {
+    let span = span(text)?;
+    if span < Duration::from_millis(200) {
+        return Err("an agent that starts and rests needs 200ms at least".to_owned());
+    }
+    Ok(span)
 }
 
 fn profile(text: &str) -> Result<Profile, String> {

@@ -26,6 +26,7 @@ pub(crate) fn run(arguments: CheckArguments, interrupt: &Interrupt) -> Result<Ex
     wanted.grace = arguments.grace.or_else(|| profile.map(|profile| profile.grace)).unwrap_or(DEFAULT_GRACE);
     wanted.pid1 |= profile.is_some_and(|profile| profile.pid1);
     wanted.pty |= profile.is_some_and(|profile| profile.pty);
+    wanted.control_exit = arguments.control_exit;
     wanted.repeat = arguments.repeat;
     wanted.budget = arguments.budget;
     if arguments.at.first().is_some_and(|spec| spec.relative) {
@@ -106,6 +107,7 @@ pub(crate) fn base(
         pid1: agent.pid1,
         ready: None,
         send: None,
+        control_exit: 0,
         grace: DEFAULT_GRACE,
         settle: agent.settle,
         horizon: agent.control_timeout,
@@ -151,6 +153,10 @@ pub(crate) fn today() -> String {
 }
 
 fn directory(workspace: Option<&PathBuf>) -> Result<PathBuf, Failure> {
+    if workspace.is_none() && std::env::current_dir().is_err() {
+        return Err(Failure::usage("the current directory does not exist any more")
+            .with_help("go to one that does, or name one with --workspace"));
+    }
     let shown = workspace.cloned().unwrap_or_else(|| PathBuf::from("."));
     let directory =
         shown.canonicalize().map_err(|error| Failure::usage(format!("cannot enter {}: {error}", shown.display())))?;

@@ -1,6 +1,6 @@
 //! `quietus doctor`: what this machine can do, tried, not guessed.
 
-use crate::exit::Exit;
+use crate::exit::{Exit, Failure};
 use crate::output;
 use quietus::cell::CellOptions;
 use quietus::driver::{Driver, FullDriver};
@@ -16,7 +16,7 @@ struct Finding {
     help: Option<String>,
 }
 
-pub(crate) fn run() -> Exit {
+pub(crate) fn run() -> Result<Exit, Failure> {
     let mut findings = vec![kernel(), identity(), cell(false), cell(true)];
     findings.extend(helpers());
     let mut text = String::new();
@@ -37,8 +37,8 @@ pub(crate) fn run() -> Exit {
     let full = findings.iter().any(|finding| finding.what == "sealed cell" && finding.works);
     let _ =
         write!(text, "\nguarantee here: {}", if full { "full" } else { "portable (`--guarantee full` will not work)" });
-    output::print(&text);
-    if full { Exit::Gate(0) } else { Exit::Unsupported }
+    output::print(&text)?;
+    Ok(if full { Exit::Gate(0) } else { Exit::Unsupported })
 }
 
 fn kernel() -> Finding {

@@ -83,13 +83,13 @@ impl From<DriverError> for Failure {
     fn from(error: DriverError) -> Self {
         let message = Message::Plain(error.to_string());
         match error {
-            DriverError::Unsupported(_) => Self {
+            DriverError::Unsupported(why) => Self {
                 exit: Exit::Unsupported,
                 message,
-                help: Some(
+                help: (!why.contains("full guarantee")).then(|| {
                     "`quietus doctor` shows what this machine grants; `--guarantee portable` needs no namespaces"
-                        .to_owned(),
-                ),
+                        .to_owned()
+                }),
             },
             DriverError::Command { .. } => Self { exit: Exit::Usage, message, help: None },
             DriverError::System { .. } => Self { exit: Exit::Inconclusive, message, help: None },
@@ -101,6 +101,9 @@ impl From<CheckError> for Failure {
     fn from(error: CheckError) -> Self {
         match error {
             CheckError::Driver(error) => error.into(),
+            CheckError::Control(why) if why.contains("[quietus internal bug]") => {
+                Self { exit: Exit::Bug, message: Message::Plain(why), help: None }
+            }
             CheckError::Control(_) => {
                 Self { exit: Exit::Inconclusive, message: Message::Plain(error.to_string()), help: None }
             }

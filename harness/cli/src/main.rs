@@ -39,18 +39,18 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Run(arguments) => scenarios::run(&arguments, &listen()?),
         Command::Replay(arguments) => replaying::run(arguments, &listen()?),
         Command::Explain(arguments) => explain(&arguments),
-        Command::Doctor => Ok(doctor::run()),
+        Command::Doctor => doctor::run(),
         Command::Schema { format } => {
             output::print(&match format {
                 SchemaFormat::Report => quietus_reports::report_schema(),
                 SchemaFormat::Scenario => quietus::scenario::schema(),
-            });
+            })?;
             Ok(Exit::Gate(0))
         }
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "quietus", &mut script);
-            output::print(&String::from_utf8_lossy(&script));
+            output::print(&String::from_utf8_lossy(&script))?;
             Ok(Exit::Gate(0))
         }
     }
@@ -98,14 +98,17 @@ fn explain(arguments: &ExplainArguments) -> Result<Exit, Failure> {
         let width = quietus_reports::Code::ALL.iter().map(|code| code.as_str().len()).max().unwrap_or(0);
         let lines: Vec<String> = quietus_reports::Code::ALL
             .iter()
-            .map(|code| format!("{:width$}  {:7}  {}", code.as_str(), code.severity().to_string(), code.summary()))
+            .map(|code| {
+                let not_yet = if code.is_reported() { "" } else { " (not looked for yet)" };
+                format!("{:width$}  {:7}  {}{not_yet}", code.as_str(), code.severity().to_string(), code.summary())
+            })
             .collect();
-        output::print(&lines.join("\n"));
+        output::print(&lines.join("\n"))?;
         return Ok(Exit::Gate(0));
     }
     let text = arguments.code.as_deref().unwrap_or_default();
     let code: quietus_reports::Code =
         text.parse().map_err(|error: quietus_reports::UnknownCode| Failure::usage(error.to_string()))?;
-    output::print(&quietus_reports::explain(code));
+    output::print(&quietus_reports::explain(code))?;
     Ok(Exit::Gate(0))
 }

@@ -4,22 +4,48 @@ use crate::args::{ColorArgument, FormatArgument, OutputArguments};
 use crate::exit::Failure;
 use quietus_reports::{HumanOptions, Report, render_human, to_json};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
-use std::io::{IsTerminal, Write};
+use std::io::{IsTerminal, Read, Write};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
-/// Prints to standard output.
-pub(crate) fn print(text: &str) {
+/// Prints to standard output. A reader that has gone away is no error.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = anstream::stdout().lock();
     let newline = if text.ends_with('\n') { "" } else { "\n" };
-    // The only way this fails is that nobody reads any more.
-    let _ = write!(out, "{text}{newline}");
-    let _ = out.flush();
+    printed(write!(out, "{text}{newline}").and_then(|()| out.flush()))
+}
+
+fn printed(outcome: std::io::Result<()>) -> Result<(), Failure> {
+    match outcome {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::usage(format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Prints to standard error.
 pub(crate) fn complain(text: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{text}");
+}
+
+/// Reads a text file. What is no file is refused: a pipe or a device has no end.
+pub(crate) fn read_text(path: &Path, most: u64) -> Result<String, Failure> {
+    let failed = |why: String| Failure::usage(format!("cannot read {}: {why}", path.display()));
+    // Without waiting: a named pipe could block for ever.
+    let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())
+        .map_err(|errno| failed(std::io::Error::from(errno).to_string()))?;
+    let file = std::fs::File::from(file);
+    let metadata = file.metadata().map_err(|error| failed(error.to_string()))?;
+    if !metadata.is_file() {
+        return Err(failed("it is not a regular file".to_owned()));
+    }
+    let mut text = String::new();
+    let read = file.take(most + 1).read_to_string(&mut text).map_err(|error| failed(error.to_string()))?;
+    if read as u64 > most {
+        return Err(failed(format!("it is larger than {} MiB", most >> 20)));
+    }
+    Ok(text)
 }
 
 /// Checks before anything runs that every report has a place to go.
@@ -33,7 +59,7 @@ pub(crate) fn plan(arguments: &OutputArguments) -> Result<Vec<(FormatArgument, O
     } else {
         (0..formats.len().max(paths.len()))
             .map(|index| {
-                let path = paths.get(index).cloned();
+                let path = paths.get(index).filter(|path| path.as_os_str() != "-").cloned();
                 let format =
                     formats.get(index).copied().or_else(|| path.as_ref().map(guess)).unwrap_or(FormatArgument::Human);
                 (format, path)
@@ -84,10 +110,9 @@ pub(crate) fn write(report: &Report, arguments: &OutputArguments) -> Result<(), 
         match path {
             None if color => {
                 let mut out = std::io::stdout().lock();
-                let _ = writeln!(out, "{}", text.trim_end());
-                let _ = out.flush();
+                printed(writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()))?;
             }
-            None => print(&text),
+            None => print(&text)?,
             Some(path) => {
                 replace(&path, format!("{}\n", text.trim_end()).as_bytes())
                     .map_err(|error| Failure::usage(format!("cannot write {}: {error}", path.display())))?;

@@ -1,7 +1,7 @@
 //! Words as a shell reads them back.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// One word, quoted only where a shell would change it.
 pub(crate) fn quote(word: &OsStr) -> String {
@@ -34,6 +34,67 @@ pub(crate) fn quote_all<'a>(words: impl IntoIterator<Item = &'a OsStr>) -> Strin
     words.into_iter().map(quote).collect::<Vec<_>>().join(" ")
 }
 
+/// The words of a line that [`quote_all`] made. `None` when nobody could have made it.
+pub(crate) fn split(line: &str) -> Option<Vec<OsString>> {
+    let mut words: Vec<OsString> = Vec::new();
+    let mut word: Option<Vec<u8>> = None;
+    let mut rest = line.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        if first == b' ' {
+            words.extend(word.take().map(OsString::from_vec));
+            rest = tail;
+            continue;
+        }
+        let into = word.get_or_insert_default();
+        rest = match (first, tail) {
+            (b'\'', tail) => {
+                let end = tail.iter().position(|byte| *byte == b'\'')?;
+                into.extend_from_slice(tail.get(..end)?);
+                tail.get(end + 1..)?
+            }
+            (b'$', [b'\'', tail @ ..]) => unescape(tail, into)?,
+            (b'\\', [next, tail @ ..]) => {
+                into.push(*next);
+                tail
+            }
+            (b'$' | b'\\', _) => return None,
+            (plain, tail) => {
+                into.push(plain);
+                tail
+            }
+        };
+    }
+    words.extend(word.map(OsString::from_vec));
+    Some(words)
+}
+
+/// Reads `$'…'` from behind its opening; gives what follows its end.
+fn unescape<'a>(mut rest: &'a [u8], into: &mut Vec<u8>) -> Option<&'a [u8]> {
+    loop {
+        rest = match rest {
+            [b'\'', tail @ ..] => return Some(tail),
+            [b'\\', b'x', high, low, tail @ ..] => {
+                let hex = [*high, *low];
+                into.push(u8::from_str_radix(std::str::from_utf8(&hex).ok()?, 16).ok()?);
+                tail
+            }
+            [b'\\', letter, tail @ ..] => {
+                into.push(match letter {
+                    b'n' => b'\n',
+                    b't' => b'\t',
+                    other => *other,
+                });
+                tail
+            }
+            [byte, tail @ ..] => {
+                into.push(*byte);
+                tail
+            }
+            [] => return None,
+        };
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,5 +111,8 @@ mod tests {
         let read: Vec<&[u8]> = output.stdout.split(|byte| *byte == 0).collect();
         let meant: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).chain([&b""[..]]).collect();
         assert_eq!(read, meant);
+        let own = split(&quote_all(words.iter().copied())).expect("our own line");
+        assert_eq!(own, words);
+        assert_eq!(split("'open"), None);
     }
 }

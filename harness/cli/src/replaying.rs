@@ -1,10 +1,12 @@
 //! `quietus replay`: one trial again, with its whole timeline.
 
-use crate::args::{AgentArguments, FormatArgument, ReplayArguments, RunnerArguments};
+use crate::args::{AgentArguments, Arguments, Command, FormatArgument, ReplayArguments, RunnerArguments};
 use crate::checking::{self, shown_span};
 use crate::exit::{Exit, Failure};
 use crate::progress::Shown;
+use crate::quote::split;
 use crate::{output, scenarios};
+use clap::Parser as _;
 use quietus::driver::{Action, Driver, Event, Interrupt, Occasion};
 use quietus::explore::{Check, replay};
 use quietus::model::{Token, TrialPlan};
@@ -17,6 +19,7 @@ use std::path::Path;
 
 pub(crate) fn run(arguments: ReplayArguments, interrupt: &Interrupt) -> Result<Exit, Failure> {
     output::plan(&arguments.output)?;
+    let arguments = recorded(arguments)?;
     let shown = Shown::choose(&arguments.output);
     let (wanted, plan, driver) = what(&arguments, &shown)?;
     let started = jiff::Zoned::now();
@@ -27,7 +30,7 @@ pub(crate) fn run(arguments: ReplayArguments, interrupt: &Interrupt) -> Result<E
         .iter()
         .any(|(format, path)| *format == FormatArgument::Human && path.is_none());
     if human {
-        output::print(&timeline(&replayed.record));
+        output::print(&timeline(&replayed.record))?;
     }
     let report = checking::report(vec![replayed.run], driver.guarantee(), &started);
     output::write(&report, &arguments.output)?;
@@ -36,20 +39,35 @@ pub(crate) fn run(arguments: ReplayArguments, interrupt: &Interrupt) -> Result<E
 
 type Replayable = (Check, TrialPlan, Box<dyn Driver>);
 
+/// A report says with which command line its findings are replayed; what is said
+/// here counts more.
+fn recorded(given: ReplayArguments) -> Result<ReplayArguments, Failure> {
+    let path = Path::new(&given.what);
+    if given.what.starts_with("q1/") || !path.exists() {
+        return Ok(given);
+    }
+    let text = output::read_text(path, MOST_OF_A_REPORT)?;
+    let report =
+        from_json(&text).map_err(|error| Failure::usage(format!("{} is not a report: {error}", path.display())))?;
+    let (token, line) = choose(&report, given.finding.as_deref())?;
+    if given.scenario.is_some() || !given.program.is_empty() {
+        return Ok(ReplayArguments { what: token, ..given });
+    }
+    let words =
+        split(&line).ok_or_else(|| Failure::usage(format!("the report's replay line cannot be read: {line}")))?;
+    match Arguments::try_parse_from(words).map(|arguments| arguments.command) {
+        Ok(Command::Replay(recorded)) => Ok(ReplayArguments { output: given.output, ..recorded }),
+        _ => Err(Failure::usage(format!("the report's replay line cannot be read: {line}"))
+            .with_help("give the token and `-- CMD …`, or --scenario FILE")),
+    }
+}
+
+/// No report is larger than that.
+const MOST_OF_A_REPORT: u64 = 1 << 30;
+
 /// What is to be replayed, and against which agent.
 fn what(arguments: &ReplayArguments, shown: &Shown) -> Result<Replayable, Failure> {
-    let path = Path::new(&arguments.what);
-    let (token, recorded) = if arguments.what.starts_with("q1/") || !path.exists() {
-        (arguments.what.clone(), None)
-    } else {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))?;
-        let report =
-            from_json(&text).map_err(|error| Failure::usage(format!("{} is not a report: {error}", path.display())))?;
-        let (token, agent) = choose(&report, arguments.finding.as_deref())?;
-        (token, Some(agent))
-    };
-    let Token(plan) = token.parse().map_err(|error: quietus::model::TokenError| {
+    let Token(plan) = arguments.what.parse().map_err(|error: quietus::model::TokenError| {
         Failure::usage(error.to_string())
             .with_help("give a token from a report, or the path of a JSON report that exists")
     })?;
@@ -59,7 +77,7 @@ fn what(arguments: &ReplayArguments, shown: &Shown) -> Result<Replayable, Failur
         let driver = scenarios::driver_of(&loaded, &wanted, shown)?;
         return Ok((with(wanted, &plan), plan, driver));
     }
-    let program = if arguments.program.is_empty() { recorded.unwrap_or_default() } else { arguments.program.clone() };
+    let program = arguments.program.clone();
     if program.is_empty() {
         return Err(Failure::usage("a token says what is done, not to which program")
             .with_help("add `-- CMD …`, or --scenario FILE"));
@@ -83,23 +101,20 @@ fn with(mut wanted: Check, plan: &TrialPlan) -> Check {
     wanted
 }
 
-fn choose(report: &Report, finding: Option<&str>) -> Result<(String, Vec<OsString>), Failure> {
-    let mut all = report
-        .runs
-        .iter()
-        .flat_map(|run| run.findings.iter().map(move |one| (run, one)))
-        .filter(|(_, one)| !one.token.is_empty());
+/// The token of a finding, and the command line that replays it.
+fn choose(report: &Report, finding: Option<&str>) -> Result<(String, String), Failure> {
+    let mut all = report.runs.iter().flat_map(|run| &run.findings).filter(|one| !one.token.is_empty());
     let chosen = match finding {
-        Some(wanted) => all.find(|(_, one)| one.fingerprint == wanted || one.code.as_str() == wanted),
-        None => all.max_by_key(|(_, one)| (one.severity == Severity::Error, one.severity == Severity::Warn)),
+        Some(wanted) => all.find(|one| one.fingerprint == wanted || one.code.as_str() == wanted),
+        None => all.max_by_key(|one| (one.severity == Severity::Error, one.severity == Severity::Warn)),
     };
-    let (run, one) = chosen.ok_or_else(|| {
+    let one = chosen.ok_or_else(|| {
         Failure::usage(match finding {
             Some(wanted) => format!("the report has no finding `{wanted}` that can be replayed"),
             None => "the report has no finding that can be replayed".to_owned(),
         })
     })?;
-    Ok((one.token.clone(), run.agent.iter().map(OsString::from).collect()))
+    Ok((one.token.clone(), one.replay.clone()))
 }
 
 /// The trial, line by line.

@@ -124,17 +124,21 @@ fn collect(directory: &Path, files: &mut Vec<PathBuf>, depth: usize) {
         {
             collect(&path, files, depth + 1);
         } else if path.extension().is_some_and(|end| end == "toml")
-            && std::fs::read_to_string(&path).is_ok_and(|text| text.lines().any(|line| line.trim() == "[agent]"))
+            && output::read_text(&path, MOST_OF_A_FILE)
+                .is_ok_and(|text| text.lines().any(|line| line.trim() == "[agent]"))
         {
             files.push(path);
         }
     }
 }
 
+/// More than a scenario may have, so that its parser says what is too much.
+const MOST_OF_A_FILE: u64 = 64 << 20;
+
 pub(crate) fn load(path: &Path) -> Result<Loaded, Failure> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Failure::usage(format!("cannot read the scenario {}: {error}", path.display())))?;
-    match parse(&path.display().to_string(), &text) {
+    let text = output::read_text(path, MOST_OF_A_FILE)?;
+    // Some editors put a byte order mark in front.
+    match parse(&path.display().to_string(), text.strip_prefix('\u{feff}').unwrap_or(&text)) {
         Ok(scenario) => Ok(Loaded { path: path.to_path_buf(), scenario }),
         Err(diagnostics) => {
             let color = std::io::IsTerminal::is_terminal(&std::io::stderr())

@@ -45,7 +45,7 @@ fn the_leaky_agent_is_found_out() {
         "error[orphan-process]",
         "error[temp-file]",
         "error[lock-file]",
-        "origin     process 0, sh fixtures/sh/agent_leaky.sh",
+        "origin     the agent: sh fixtures/sh/agent_leaky.sh",
         "replay     quietus replay q1/",
     ] {
         assert!(text.contains(said), "{said} in:\n{text}");

@@ -44,6 +44,7 @@ pub(super) fn still_running(case: Case<'_>) -> Option<Found> {
     if let Some(agent) = agent {
         found.evidence.extend(threads(agent));
     }
+    found.evidence.extend(last_lines(case, 3));
     Some(found.with_origin(leader(case.evidence)))
 }
 

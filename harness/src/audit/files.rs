@@ -198,10 +198,10 @@ fn describe(case: Case<'_>, code: Code, pattern: &str, group: &[Left<'_>]) -> Op
     } else {
         format!("{}, mode {:04o}, owner {}", size_text(bytes), first.node.mode, first.node.owner)
     }];
-    if let Some(pid) = names_dead_owner(first.node, case.evidence).filter(|_| code == Code::LockFile) {
-        facts.push(format!("it names pid {pid}, which has ended"));
-    }
-    facts.extend(seen);
+    let owner = names_dead_owner(first.node, case.evidence).filter(|_| code == Code::LockFile);
+    facts.extend(owner.map(|pid| format!("it names pid {pid}, which has ended")));
+    // A file that names the agent says itself who made it.
+    facts.extend(seen.filter(|_| owner.is_none() || owner != case.evidence.leader.map(|leader| leader.pid)));
     let found = Found::new(code, subject, title, &[]).with_origin(origin).with_evidence(facts);
     if let Some(database) = database_of_journal(first.path).filter(|_| code == Code::StrayFile) {
         let mut found = found.at(Severity::Note);

@@ -106,7 +106,7 @@ fn facts(case: Case<'_>, process: &ProcessRecord) -> Vec<String> {
         ),
         None => ("an unknown group", "an unknown session"),
     };
-    let mut facts = vec![format!("pid {} in the cell, {state}{doing}, in {group} and {session}", process.id.pid)];
+    let mut facts = vec![format!("pid {}, {state}{doing}, in {group} and {session}", process.id.pid)];
     let held: Vec<String> = process
         .descriptors
         .iter()
@@ -188,7 +188,7 @@ pub(super) fn ports(case: Case<'_>) -> Vec<Found> {
                 &[&holder.name],
             )
             .with_origin(parent_of(case.evidence, holder).or_else(|| leader(case.evidence)))
-            .with_evidence([format!("held by `{}`, pid {} in the cell", holder.command(), holder.id.pid)]);
+            .with_evidence([format!("held by `{}`, pid {}", holder.command(), holder.id.pid)]);
             Some(milder_if(ended_later(case, holder), found))
         })
         .collect()
@@ -214,12 +214,13 @@ pub(super) fn inherited_pipes(case: Case<'_>) -> Vec<Found> {
     let mut evidence: Vec<String> = holders
         .iter()
         .take(MOST_SHOWN)
-        .map(|(process, _)| format!("pid {} in the cell, `{}`", process.id.pid, process.command()))
+        .map(|(process, _)| format!("pid {}, `{}`", process.id.pid, process.command()))
         .collect();
     if holders.len() > MOST_SHOWN {
         evidence.push(format!("and {} more", holders.len() - MOST_SHOWN));
     }
-    let title = format!("`{command}`{others} {hold} the agent's {streams}: who reads it to its end waits for ever");
+    let until = if gone { "until that ended by itself" } else { "for ever" };
+    let title = format!("`{command}`{others} {hold} the agent's {streams}: who reads it to its end waits {until}");
     let found = Found::new(Code::FdInherited, "the agent's output", title, &[])
         .with_origin(parent_of(case.evidence, first).or_else(|| leader(case.evidence)))
         .with_evidence(evidence);

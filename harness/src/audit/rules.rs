@@ -66,21 +66,13 @@ impl Rules {
     }
 }
 
-fn is(expected: ExpectedExit, ended: Ended) -> bool {
-    match (expected, ended) {
-        (ExpectedExit::Code(code), Ended::Exited(status)) => code == status,
-        (ExpectedExit::Signal(signal), Ended::Signaled(other)) => signal == other,
-        _ => false,
-    }
-}
-
 /// Whether an agent may end like this after what was sent: by the signal, with
 /// 128 + its number, with 0, or as the control does. HUP may also give 1, which
 /// is what most programs exit with when their terminal is gone. Input that ends
 /// and parents that die leave the status to the agent.
 pub fn allowed_exit(plan: &TrialPlan, ended: Ended, control: Option<Ended>, declared: Option<&[ExpectedExit]>) -> bool {
     if let Some(declared) = declared {
-        return declared.iter().any(|expected| is(*expected, ended));
+        return declared.iter().any(|expected| expected.is(ended));
     }
     if control == Some(ended) || ended == Ended::Exited(0) {
         return true;

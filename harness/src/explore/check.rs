@@ -39,6 +39,8 @@ pub struct Check {
     pub ready: Option<PointSpec>,
     /// The only injection, if one was asked for.
     pub send: Option<Injection>,
+    /// The status with which the undisturbed agent ends when all is well.
+    pub control_exit: u8,
     /// From the last injection to the KILL.
     pub grace: Duration,
     /// For what is on its way out, once the agent has ended.
@@ -187,11 +189,16 @@ pub fn check(
         shown.push((planned, indices));
         trials.push(trial);
     }
-    let mut notes = if check.trials.is_empty() { plan::left_out(&learned) } else { Vec::new() };
-    if let Some(ended) = learned.expected.ended.filter(|ended| *ended != crate::model::Ended::Exited(0)) {
-        let said = learned.last_line.as_deref().map(|line| format!("; it wrote: {line}")).unwrap_or_default();
-        notes.push(format!("undisturbed, the agent ends with {ended}: is the command right?{said}"));
-    }
+    let mut notes = if check.trials.is_empty() { plan::left_out(&learned, check.pty) } else { Vec::new() };
+    let fails = fails_undisturbed(&learned, check);
+    notes.extend(fails.clone());
+    notes.extend(check.allows.iter().filter(|allow| allow.is_expired(&check.today)).map(|allow| {
+        format!(
+            "{} is no longer accepted: that expired on {}",
+            allow.code,
+            allow.expires.as_deref().unwrap_or("an unknown day")
+        )
+    }));
     if trials.len() < planned.len() {
         let why = if interrupt.is_raised() { "interrupted" } else { "the budget was used up" };
         notes.push(format!("{} of {} trials were not run: {why}", planned.len() - trials.len(), planned.len()));
@@ -225,8 +232,23 @@ pub fn check(
         notes,
         verdict: Verdict::Inconclusive,
     };
-    run.verdict = quietus_reports::Gate::default().judge_run(&run);
+    run.verdict = match quietus_reports::Gate::default().judge_run(&run) {
+        Verdict::Clean if fails.is_some() => Verdict::Inconclusive,
+        verdict => verdict,
+    };
     Ok(run)
+}
+
+/// An agent that fails by itself shows nothing of how it would be terminated.
+fn fails_undisturbed(learned: &Learned, check: &Check) -> Option<String> {
+    use crate::model::Ended;
+    let ended = learned.expected.ended?;
+    let declared = check.rules.exit.as_ref().is_some_and(|exits| exits.iter().any(|exit| exit.is(ended)));
+    if ended == Ended::Exited(check.control_exit.into()) || declared {
+        return None;
+    }
+    let said = learned.last_line.as_deref().map(|line| format!("; it wrote: {line}")).unwrap_or_default();
+    Some(format!("undisturbed, the agent ends with {ended}: is the command right?{said}"))
 }
 
 fn kind(kind: Kind) -> AgentKind {

@@ -3,7 +3,7 @@
 use super::check::{Check, CheckError, Progress, Runner};
 use crate::audit::{Expected, Found, audit_control, learn};
 use crate::driver::{Event, Evidence, Occasion};
-use crate::model::{Act, Injection, Point, PointSpec, Signal, Stdin, TrialPlan, format_span};
+use crate::model::{Act, FileChange, FileNode, Injection, Point, PointSpec, Signal, Stdin, TrialPlan, format_span};
 use crate::scenario::Kind;
 use crate::trial::{Outcome, TrialRecord, What};
 use std::time::Duration;
@@ -51,9 +51,14 @@ fn rest(control: &Control) -> Point {
     let listeners = control.evidence().censuses.values().flat_map(|census| &census.listeners);
     match listeners.map(|listener| listener.port).min() {
         Some(port) if !rested => Point::Port(port),
+        // It computes for ever: any time is as good as another once it has started.
+        None if !rested => Point::Time(COMPUTES_BY),
         _ => Point::Idle,
     }
 }
+
+/// By then an agent that never rests does what it is for.
+const COMPUTES_BY: Duration = Duration::from_secs(1);
 
 /// One control and what it says.
 struct Control {
@@ -76,12 +81,10 @@ fn judge(record: TrialRecord) -> Result<Control, CheckError> {
         Outcome::Ended => Ok(Control { by_itself: true, record }),
         Outcome::Idle { .. } => Ok(Control { by_itself: false, record }),
         Outcome::Interrupted => Err(CheckError::Interrupted),
-        Outcome::Busy => Err(CheckError::Control(
-            "the undisturbed agent neither ended, nor came to rest, nor listened on a socket; give it less to do"
-                .to_owned(),
-        )),
         Outcome::Lost(why) => Err(CheckError::Control(format!("the undisturbed agent was lost: {why}"))),
-        Outcome::Killed | Outcome::Missed | Outcome::Unreached => Ok(Control { by_itself: false, record }),
+        Outcome::Busy | Outcome::Killed | Outcome::Missed | Outcome::Unreached => {
+            Ok(Control { by_itself: false, record })
+        }
     }
 }
 
@@ -177,7 +180,7 @@ fn conclude(check: &Check, kind: Kind, stdin: Stdin, first: &Control, second: &C
             .map(|control| control.evidence().ended_at.unwrap_or(control.record.duration))
             .min()
             .unwrap_or(first.record.duration),
-        _ => idle_at.unwrap_or(shown.record.duration),
+        _ => idle_at.unwrap_or(COMPUTES_BY),
     };
     let uses_ports = [first, second]
         .iter()
@@ -193,7 +196,8 @@ fn conclude(check: &Check, kind: Kind, stdin: Stdin, first: &Control, second: &C
     let ended = match (kind, shown.evidence().ended) {
         (Kind::Job, Some(ended)) => ended.to_string(),
         (Kind::Session, Some(ended)) => format!("{ended} when its input ended"),
-        _ => "ended at rest".to_owned(),
+        _ if rest(first) == Point::Idle => "stopped at rest".to_owned(),
+        _ => "stopped while it worked".to_owned(),
     };
     let leaves = leaves(&expected);
     let rest = rest(first);
@@ -220,7 +224,8 @@ fn conclude(check: &Check, kind: Kind, stdin: Stdin, first: &Control, second: &C
 /// What the control leaves, in words: directories stand for what is in them.
 fn leaves(expected: &Expected) -> Vec<String> {
     let mut shown: Vec<String> = Vec::new();
-    for path in expected.files.keys() {
+    let there = |nodes: &[FileNode]| nodes.iter().any(|node| node.change != FileChange::Deleted);
+    for path in expected.files.iter().filter(|(_, nodes)| there(nodes)).map(|(path, _)| path) {
         if !shown.iter().any(|above| path.strip_prefix(above.as_str()).is_some_and(|rest| rest.starts_with('/'))) {
             shown.push(path.clone());
         }

@@ -76,6 +76,7 @@ impl Check {
             pid1,
             ready: scenario.agent.ready.clone(),
             send,
+            control_exit: 0,
             grace,
             settle: scenario.terminate.settle.unwrap_or(Duration::from_secs(1)),
             horizon: Duration::from_secs(10),

@@ -171,10 +171,11 @@ pub(super) fn quicken(plan: &mut TrialPlan, known: Duration, took: Duration) {
 }
 
 /// What was not tried, and why, for the report.
-pub(super) fn left_out(learned: &Learned) -> Vec<String> {
+pub(super) fn left_out(learned: &Learned, pty: bool) -> Vec<String> {
     let mut notes = Vec::new();
     if learned.kind != Kind::Session {
         let why = match &learned.stdin {
+            _ if pty => "on a terminal that is a key; --kind session tries it",
             Stdin::Closed => "it does not wait for input",
             _ => "it does not end with its input",
         };
@@ -182,8 +183,12 @@ pub(super) fn left_out(learned: &Learned) -> Vec<String> {
     }
     if learned.kind == Kind::Server && !learned.listens {
         notes.push(format!(
-            "the agent did not end by itself and was at rest; taken for a server (control ended after {})",
-            format_span(round(learned.duration))
+            "the agent did not end by itself{}; taken for a server",
+            if learned.rest == Point::Idle {
+                format!(", was at rest after {} and stayed so", format_span(round(learned.duration)))
+            } else {
+                " and was never at rest".to_owned()
+            }
         ));
     }
     notes

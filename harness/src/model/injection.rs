@@ -133,6 +133,10 @@ impl FromStr for Step {
             Some((signal, "all")) => (signal, Target::All),
             Some(_) => return Err(error()),
         };
+        // A bare number is more likely a wait without its unit.
+        if signal.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(error());
+        }
         signal.parse().map(|signal| Self::Signal(signal, target)).map_err(|_| error())
     }
 }
@@ -173,8 +177,14 @@ mod tests {
 
     #[test]
     fn names_the_step_that_is_wrong() {
-        for (text, step) in [("TERM,TREM", "TREM"), ("TERM@grp", "TERM@grp"), ("", ""), ("5s", "5s"), ("TERM,,INT", "")]
-        {
+        for (text, step) in [
+            ("TERM,TREM", "TREM"),
+            ("TERM@grp", "TERM@grp"),
+            ("", ""),
+            ("5s", "5s"),
+            ("TERM,,INT", ""),
+            ("TERM,5", "5"),
+        ] {
             assert_eq!(text.parse::<Injection>(), Err(InjectionError { step: step.to_owned() }), "{text}");
         }
     }

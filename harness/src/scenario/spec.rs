@@ -3,7 +3,7 @@
 //! What a file leaves out is `None` where a later room knows better (the
 //! profile, the command line), and its default where nobody does.
 
-use crate::model::{Injection, PointSpec, Profile, Signal, Stdin};
+use crate::model::{Ended, Injection, PointSpec, Profile, Signal, Stdin};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -167,6 +167,17 @@ pub enum ExpectedExit {
     Code(i32),
     /// This signal ends it.
     Signal(Signal),
+}
+
+impl ExpectedExit {
+    /// Whether this is how a process ended.
+    pub fn is(self, ended: Ended) -> bool {
+        match (self, ended) {
+            (Self::Code(code), Ended::Exited(status)) => code == status,
+            (Self::Signal(signal), Ended::Signaled(other)) => signal == other,
+            _ => false,
+        }
+    }
 }
 
 /// A process, file or port that may stay. Exactly one of the three is there.

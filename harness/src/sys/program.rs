@@ -81,6 +81,16 @@ pub enum ProgramError {
         /// A hint, or nothing.
         why: &'static str,
     },
+    /// A script whose first line names a program that is not there.
+    #[error("`{path}` needs `{interpreter}`, as its first line says, and there is no such program{hint}")]
+    NoInterpreter {
+        /// The script.
+        path: String,
+        /// What it names.
+        interpreter: String,
+        /// A hint, or nothing.
+        hint: &'static str,
+    },
     /// A NUL byte in an argument or a variable.
     #[error("the argument `{0}` has a NUL byte, which no program can be given")]
     Nul(String),
@@ -131,6 +141,29 @@ fn find(program: &OsStr, search: Option<&OsStr>, directory: &Path) -> Result<Pat
     })
 }
 
+/// The kernel says only that something is missing; a person wants to know what.
+fn check_interpreter(path: &Path) -> Result<(), ProgramError> {
+    use std::io::Read;
+    let mut start = Vec::new();
+    // What cannot be read is for the kernel to judge.
+    let Ok(file) = std::fs::File::open(path) else { return Ok(()) };
+    if file.take(256).read_to_end(&mut start).is_err() || !start.starts_with(b"#!") {
+        return Ok(());
+    }
+    let line = start.get(2..).unwrap_or_default().split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = line.trim_ascii_start();
+    let name = line.split(|byte| *byte == b' ' || *byte == b'\t').next().unwrap_or_default();
+    let interpreter = Path::new(OsStr::from_bytes(name));
+    if name.is_empty() || !interpreter.is_absolute() || interpreter.exists() {
+        return Ok(());
+    }
+    Err(ProgramError::NoInterpreter {
+        path: path.to_string_lossy().into_owned(),
+        interpreter: String::from_utf8_lossy(name.trim_ascii_end()).into_owned(),
+        hint: if name.ends_with(b"\r") { ": the line ends with a carriage return (CRLF)" } else { "" },
+    })
+}
+
 impl Program {
     /// Prepares a command. The file is looked up now, in the PATH of the
     /// environment given, with relative names starting at `directory`.
@@ -146,7 +179,9 @@ impl Program {
     ) -> Result<Self, ProgramError> {
         let first = command.first().ok_or(ProgramError::Empty)?;
         let search = environment.iter().find(|(key, _)| key == "PATH").map(|(_, value)| value.as_os_str());
-        let path = c_string(find(first, search, directory)?.as_os_str())?;
+        let found = find(first, search, directory)?;
+        check_interpreter(&found)?;
+        let path = c_string(found.as_os_str())?;
         let argv = command.iter().map(|word| c_string(word)).collect::<Result<Vec<_>, _>>()?;
         let environment = environment
             .iter()
@@ -202,6 +237,23 @@ mod tests {
         for command in [&["sh"][..], &["/bin/sh", "-c", "true"], &["bin/sh"], &["./bin/sh"]] {
             assert!(prepare(command).is_ok(), "{command:?}");
         }
+    }
+
+    #[test]
+    fn says_which_interpreter_is_missing() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let why = |text: &str| {
+            let path = directory.path().join("script");
+            std::fs::write(&path, text).expect("written");
+            check_interpreter(&path)
+                .err()
+                .map(|error| error.to_string().replace(path.to_str().expect("text"), "SCRIPT"))
+        };
+        assert_eq!(why("#!/bin/sh\n"), None);
+        assert_eq!(why("#! /usr/bin/env python3\n"), None);
+        assert_eq!(why("\x7fELF"), None);
+        let shown = [why("#!/no/such -x\n"), why("#!/bin/sh\r\ntrue\r\n")].map(Option::unwrap_or_default).join("\n");
+        insta::assert_snapshot!(shown);
     }
 
     #[test]

@@ -169,6 +169,14 @@ impl Machine {
             }
             (State::Starting, Event::Started) => self.advance(0),
 
+            // What counts is the time from the start on, and starting can take long.
+            (State::Starting, Event::Timer(Timer::Horizon)) => {
+                (State::Starting, vec![Action::SetTimer(Timer::Horizon, self.limits.horizon)])
+            }
+            (State::Starting, Event::Timer(Timer::Reach)) => {
+                (State::Starting, vec![Action::SetTimer(Timer::Reach, self.limits.reach)])
+            }
+
             (State::Reaching { op }, Event::Reached(reached)) if op == reached => self.advance(op + 1),
             (State::Reaching { op }, Event::LeaderEnded(_)) => {
                 if self.acts_before(*op) {

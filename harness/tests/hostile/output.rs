@@ -79,6 +79,7 @@ pub(crate) fn controls(bench: &Bench) -> Result<(), Failed> {
         pid1: false,
         ready: None,
         send: None,
+        control_exit: 0,
         grace: Duration::from_secs(60),
         settle: Duration::from_secs(1),
         horizon: Duration::from_secs(60),

@@ -74,9 +74,10 @@ fn block(page: &mut Page, finding: &Finding) {
 fn origin_line(origin: &Origin) -> String {
     let role = escape_terminal(&origin.role);
     let command = escape_terminal(&origin.command);
+    let who = if role == "0" { "the agent".to_owned() } else { format!("process {role} of its tree") };
     match &origin.source {
-        Some(source) => format!("process {role}, {command} ({})", escape_terminal(source)),
-        None => format!("process {role}, {command}"),
+        Some(source) => format!("{who}: {command} ({})", escape_terminal(source)),
+        None => format!("{who}: {command}"),
     }
 }
 
