@@ -153,9 +153,9 @@ fn orphans_alike(case: Case<'_>, gone: bool, group: &[&ProcessRecord]) -> Option
     let command = first.command();
     let title = match (gone, group.len()) {
         (true, 1) => format!("`{command}` outlived the agent and ended by itself later"),
-        (true, many) => format!("{many} processes `{command}` outlived the agent and ended by themselves later"),
+        (true, many) => format!("{many} processes like `{command}` outlived the agent and ended by themselves later"),
         (false, 1) => format!("`{command}` is still running after the agent ended"),
-        (false, many) => format!("{many} processes `{command}` are still running after the agent ended"),
+        (false, many) => format!("{many} processes like `{command}` are still running after the agent ended"),
     };
     let mut evidence: Vec<String> = group.iter().take(MOST_SHOWN).flat_map(|process| facts(case, process)).collect();
     if group.len() > MOST_SHOWN {
@@ -219,7 +219,7 @@ pub(super) fn inherited_pipes(case: Case<'_>) -> Vec<Found> {
     if holders.len() > MOST_SHOWN {
         evidence.push(format!("and {} more", holders.len() - MOST_SHOWN));
     }
-    let until = if gone { "until that ended by itself" } else { "for ever" };
+    let until = if gone { "until that has ended by itself" } else { "for ever" };
     let title = format!("`{command}`{others} {hold} the agent's {streams}: who reads it to its end waits {until}");
     let found = Found::new(Code::FdInherited, "the agent's output", title, &[])
         .with_origin(parent_of(case.evidence, first).or_else(|| leader(case.evidence)))

@@ -114,7 +114,7 @@ fn is_cut_data(now: &[u8], whole: &[u8]) -> bool {
 }
 
 fn is_number(content: &[u8]) -> bool {
-    content.trim_ascii().iter().all(u8::is_ascii_digit)
+    content.len() <= 20 && content.trim_ascii().iter().all(u8::is_ascii_digit)
 }
 
 /// Whether this is new content up to some byte, and old content from there on.

@@ -113,7 +113,7 @@ impl ProcessRecord {
 
     /// The command line as one text, or the name in brackets where there is none.
     pub fn command(&self) -> String {
-        if self.argv.is_empty() { format!("[{}]", self.name) } else { self.argv.join(" ") }
+        if self.argv.is_empty() { format!("[{}]", self.name) } else { self.argv.join(" ").trim_end().to_owned() }
     }
 }
 

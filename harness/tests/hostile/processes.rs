@@ -171,7 +171,7 @@ pub(crate) fn cannot_run(bench: &Bench) -> Result<(), Failed> {
         ("/no/such/program", "cannot find"),
         (&plain, "not executable"),
         (&odd, "#!/bin/sh"),
-        (&bad, "No such file"),
+        (&bad, "first line"),
         (&empty, "#!/bin/sh"),
         ("/tmp", "directory"),
         ("", "empty"),

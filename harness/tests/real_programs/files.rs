@@ -167,14 +167,18 @@ pub(super) const ALL: &[Real] = &[
                 at: "process:sleep",
                 send: "TERM",
                 does: "git removes index.lock; its hook runs on until it is done",
-                leaves: &[("orphan-process", "sleep 2"), ("fd-inherited", "sleep 2")],
+                leaves: &[("orphan-process", "sleep 2"), ("fd-inherited", "the agent's output")],
                 may: &[],
             },
             Truth {
                 at: "process:sleep",
                 send: "KILL",
                 does: "index.lock stays, and no other git can commit",
-                leaves: &[("lock-file", ".git/index.lock"), ("orphan-process", "sleep 2"), ("fd-inherited", "sleep 2")],
+                leaves: &[
+                    ("lock-file", ".git/index.lock"),
+                    ("orphan-process", "sleep 2"),
+                    ("fd-inherited", "the agent's output"),
+                ],
                 may: &[],
             },
         ],
@@ -189,8 +193,8 @@ pub(super) const ALL: &[Real] = &[
         truths: &[Truth {
             at: "file:t.db-journal>=1",
             send: "TERM",
-            does: "the shell has no handler: the rollback journal of the open transaction stays",
-            leaves: &[("stray-file", "t.db-journal")],
+            does: "the shell has no handler: the rollback journal of the open transaction stays, and whoever opens it next rolls back",
+            leaves: &[],
             may: &[],
         }],
         ..PLAIN

@@ -14,7 +14,7 @@ fn seconds(directory: &Path) -> io::Result<()> {
 }
 
 /// `sleep 300`, left alive with the agent's output in its hands.
-const SLEEP: &[(&str, &str)] = &[("orphan-process", "sleep 30"), ("fd-inherited", "sleep 30")];
+const SLEEP: &[(&str, &str)] = &[("orphan-process", "sleep 30"), ("fd-inherited", "the agent's output")];
 
 pub(super) const ALL: &[Real] = &[
     Real {
@@ -149,7 +149,11 @@ pub(super) const ALL: &[Real] = &[
             at: "idle",
             send: "TERM",
             does: "flock ends, and its command goes on, holding the lock by the inherited descriptor",
-            leaves: &[("orphan-process", "sleep 300"), ("fd-inherited", "sleep 300"), ("lock-file", "one.lock")],
+            leaves: &[
+                ("orphan-process", "sleep 300"),
+                ("fd-inherited", "the agent's output"),
+                ("lock-file", "one.lock"),
+            ],
             may: &[],
         }],
         ..PLAIN
@@ -193,7 +197,7 @@ pub(super) const ALL: &[Real] = &[
                 at: "process:cc1",
                 send: "TERM",
                 does: "the driver ends and leaves the compiler proper",
-                leaves: &[("orphan-process", "cc1"), ("fd-inherited", "cc1")],
+                leaves: &[("orphan-process", "cc1"), ("fd-inherited", "the agent's output")],
                 may: &["temp-file"],
             },
             Truth {
@@ -232,7 +236,7 @@ pub(super) const ALL: &[Real] = &[
             at: "output:/ready/",
             send: "TERM",
             does: "the workers finish what they are at and end only then",
-            leaves: &[("orphan-process", "python3"), ("fd-inherited", "python3")],
+            leaves: &[("orphan-process", "python3"), ("fd-inherited", "the agent's output")],
             may: &[],
         }],
         ..PLAIN

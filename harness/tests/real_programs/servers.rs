@@ -43,7 +43,7 @@ pub(super) const ALL: &[Real] = &[
                     ("orphan-process", "nginx"),
                     ("lock-file", "nginx.pid"),
                     ("port-held", "8080"),
-                    ("fd-inherited", "nginx"),
+                    ("fd-inherited", "the agent's output"),
                 ],
                 may: &[],
             },
