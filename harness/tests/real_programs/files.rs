@@ -32,9 +32,9 @@ fn slow_server(directory: &Path) -> io::Result<()> {
 import socket, threading, time
 def answer(client):
     client.recv(4096)
-    client.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 20\r\n\r\n" + b"0" * 10)
+    client.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 20\r\n\r\n" + b"a" * 10)
     time.sleep(2)
-    client.sendall(b"1" * 10)
+    client.sendall(b"b" * 10)
     client.close()
 with socket.create_server(("127.0.0.1", 8000)) as server:
     print(8000, flush=True)
