@@ -162,10 +162,12 @@ fn why_inconclusive(report: &Report) -> &'static str {
         "no trial was made"
     } else if totals.missed + totals.inconclusive == totals.trials {
         "no trial reached its point"
-    } else if totals.inconclusive == 0 {
+    } else if totals.inconclusive > 0 {
+        "not every trial could be judged"
+    } else if 2 * totals.missed > totals.trials {
         "fewer than half of the trials reached their point"
     } else {
-        "not every trial could be judged"
+        "undisturbed, the agent fails: see the note"
     }
 }
 
