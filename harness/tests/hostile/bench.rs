@@ -223,7 +223,7 @@ impl Agent<'_> {
         let limits = Limits {
             reach: AT_MOST,
             settle: self.settle,
-            settle_rounds: 8,
+            settle_rounds: 60,
             linger: Duration::ZERO,
             horizon: AT_MOST,
             horizon_rounds: 0,

@@ -438,11 +438,16 @@ impl<P: Place> TrialSession<P> {
         }
     }
 
+    /// Whether the init would say that nobody else is left, and has not.
+    pub(super) fn is_not_known_to_be_empty(&self) -> bool {
+        let told = self.empty || !self.cell.tells_when_empty();
+        !told && self.evidence.ended.is_some() && !self.has_company()
+    }
+
     /// Stops everything in the cell if somebody is there whom the listing just
     /// made does not show. What was stopped must be continued.
     pub(super) fn stop_what_is_elusive(&mut self) -> bool {
-        let told = self.empty || !self.cell.tells_when_empty();
-        if told || self.evidence.ended.is_none() || self.has_company() {
+        if !self.is_not_known_to_be_empty() {
             return false;
         }
         let _ = self.cell.send(Command::KillAll { signal: libc::SIGSTOP });

@@ -51,6 +51,9 @@ impl<P: Place> TrialSession<P> {
             processes = self.without_ours(self.cell.census(depth));
             self.continue_all();
         }
+        // Nobody is seen, and the init has not said that nobody is there: it has
+        // still to report who has ended, or somebody is too quick to be seen.
+        let unseen = nobody && self.is_not_known_to_be_empty();
         self.roles.assign(&mut processes);
         let listeners = self.cell.listeners(&processes);
         let unix = unix_sockets(self.cell.proc(), &processes);
@@ -61,7 +64,7 @@ impl<P: Place> TrialSession<P> {
         if matches!(occasion, Occasion::Idle | Occasion::Settled) {
             let busy = !activity(self.cell.proc(), &pids).0;
             let listens = !listeners.is_empty() || unix.listening;
-            self.say(Event::Looked(Look { alive: pids.len(), busy, listens }));
+            self.say(Event::Looked(Look { alive: pids.len().max(usize::from(unseen)), busy: busy || unseen, listens }));
         }
         if matches!(occasion, Occasion::Idle | Occasion::Injection) {
             self.evidence.locked.extend(locked_files(self.cell.proc(), &processes));
