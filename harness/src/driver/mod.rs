@@ -9,6 +9,7 @@ mod interrupt;
 mod mock;
 mod portable;
 mod session;
+mod tracer;
 
 pub use full::FullDriver;
 pub use guarantee::{Mechanisms, guarantee_of};

@@ -11,6 +11,7 @@ mod point;
 mod profile;
 mod signal;
 mod span;
+mod syscall_point;
 mod token;
 
 pub use census::{
@@ -26,4 +27,5 @@ pub use point::{FileSize, Point, PointError, PointSpec, SizeRelation, parse_size
 pub use profile::{Profile, ProfileError};
 pub use signal::{Signal, SignalError};
 pub use span::{SpanError, format_span, parse_span};
+pub use syscall_point::{Fits, Side, SyscallPoint};
 pub use token::{Token, TokenError};

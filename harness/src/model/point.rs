@@ -1,6 +1,6 @@
 //! Where an agent can be terminated, and the text form of that place.
 
-use super::{format_span, parse_span};
+use super::{SyscallPoint, format_span, parse_span};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -39,6 +39,8 @@ pub enum Point {
     When(String),
     /// Every thread of the agent is blocked.
     Idle,
+    /// A process of the agent is at this system call, and is held there.
+    Syscall(SyscallPoint),
 }
 
 /// A condition on the size of a file.
@@ -76,9 +78,8 @@ pub struct PointError {
     why: String,
 }
 
-const KNOWN: &str =
-    "start, time:250ms, output:/regex/#2, file:GLOB, file:GLOB>=1MB, port:8080, process:NAME#2, when:COMMAND and idle";
-const LATER: [&str; 8] = ["syscall", "window", "blocked", "await", "probe", "service", "exit", "event"];
+const KNOWN: &str = "start, time:250ms, output:/regex/#2, file:GLOB, file:GLOB>=1MB, port:8080, process:NAME#2, when:COMMAND, idle and syscall:NAME@enter(PART)#2";
+const LATER: [&str; 7] = ["window", "blocked", "await", "probe", "service", "exit", "event"];
 
 impl FileSize {
     /// Whether a file of so many bytes meets the condition.
@@ -185,6 +186,7 @@ fn parse_point(text: &str) -> Result<Point, String> {
             }
             Ok(Point::Process { name: name.to_owned(), nth })
         }
+        "syscall" => need("syscall:unlink@enter")?.parse().map(Point::Syscall),
         "when" => Ok(Point::When(need("when:test -s out.txt")?.to_owned())),
         later if LATER.contains(&later) => Err(format!("this version has no `{later}` points; it has {KNOWN}")),
         _ => Err(format!("the points are {KNOWN}; a + before one counts from the point or injection before it")),
@@ -236,6 +238,7 @@ impl fmt::Display for Point {
             }
             Self::When(command) => write!(f, "when:{command}"),
             Self::Idle => f.write_str("idle"),
+            Self::Syscall(point) => write!(f, "syscall:{point}"),
         }
     }
 }
@@ -271,6 +274,8 @@ mod tests {
             "process:sleep#2",
             "process:sh",
             "when:test -s x",
+            "syscall:[0.1]rename@exit(/data/)#2",
+            "+syscall:unlink@enter",
         ] {
             let spec: PointSpec = text.parse().expect(text);
             assert_eq!(spec.to_string(), text);
@@ -296,7 +301,8 @@ mod tests {
             "port:http",
             "process:#2",
             "when:",
-            "syscall:open@enter#1",
+            "syscall:opn@enter#1",
+            "window:3",
         ]
         .iter()
         .map(|text| text.parse::<PointSpec>().expect_err(text).to_string())
@@ -306,7 +312,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn never_panics_and_what_reads_prints_back(text in "[+]?(start|idle|time:|output:|file:|port:|process:|when:)?[ -~]{0,24}") {
+        fn never_panics_and_what_reads_prints_back(text in "[+]?(start|idle|time:|output:|file:|port:|process:|when:|syscall:)?[ -~]{0,24}") {
             if let Ok(spec) = text.parse::<PointSpec>() {
                 prop_assert_eq!(spec.to_string().parse::<PointSpec>(), Ok(spec));
             }

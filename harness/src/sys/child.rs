@@ -410,5 +410,10 @@ pub(super) fn become_program(program: &Program, terminal: Option<RawFd>) -> i32 
     close_on_exec_from(3);
     no_core_dumps();
     reset_signals();
+    if let Some(hold) = &program.hold
+        && let Err(errno) = hold.wait()
+    {
+        return errno.raw_os_error();
+    }
     program.exec()
 }

@@ -163,6 +163,7 @@ pub fn launch(launch: &Launch<'_>) -> Result<LaunchedCell, LaunchError> {
     let mut keep: Vec<RawFd> =
         launch.programs.iter().flat_map(|p| [p.stdio.stdin, p.stdio.stdout, p.stdio.stderr]).collect();
     debug_assert!(keep.iter().all(|fd| *fd > 2 || *fd == -1), "[quietus internal bug] a stream below 3");
+    keep.extend(launch.programs.iter().filter_map(|program| program.hold.as_ref()).map(|hold| hold.gate));
     keep.push(theirs.as_raw_fd());
     keep.retain(|fd| *fd >= 0);
     keep.sort_unstable();

@@ -8,6 +8,8 @@
 #![expect(unsafe_code, reason = "this room exists to hold it")]
 
 mod child;
+mod filter;
+mod gate;
 mod init;
 mod keeper;
 mod launch;
@@ -16,14 +18,18 @@ mod pidfd;
 mod program;
 mod remove;
 mod step;
+mod trace;
 mod wire;
 
+pub use filter::{AUDIT_ARCH, FOREIGN, Filter, Marked, When};
+pub use gate::Gate;
 pub use keeper::{Guarded, Keep, KeepError, Keeper, may_enter_cgroup};
 pub use launch::{Launch, LaunchError, LaunchedCell, Namespaces, launch};
 pub use mask::unblock;
 pub use pidfd::{become_subreaper, send_signal, signal_group};
 pub use program::{Program, ProgramError, Role, Stdio};
 pub use step::{SetupStep, Slot};
+pub use trace::{Birth, Stop, Stopped, Syscall, Until, Waited, seize, wait};
 pub use wire::{Command, Report, SLOTS};
 
 pub(crate) use remove::{remove_groups, remove_tree};

@@ -1,5 +1,7 @@
 //! A program with everything exec needs, prepared before the fork.
 
+use super::filter::Filter;
+use super::gate::Hold;
 use std::ffi::{CString, OsStr, OsString, c_char};
 use std::os::fd::RawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -41,6 +43,8 @@ pub struct Program {
     pub stdio: Stdio,
     /// A file to open as standard input, in the cell.
     pub(super) input: Option<CString>,
+    /// Where it waits for its tracer.
+    pub(super) hold: Option<Hold>,
     path: CString,
     argv: Vec<CString>,
     environment: Vec<CString>,
@@ -193,7 +197,7 @@ impl Program {
             })
             .collect::<Result<Vec<_>, _>>()?;
         let (argv_pointers, environment_pointers) = (Pointers::to(&argv), Pointers::to(&environment));
-        Ok(Self { role, stdio, input: None, path, argv, environment, argv_pointers, environment_pointers })
+        Ok(Self { role, stdio, input: None, hold: None, path, argv, environment, argv_pointers, environment_pointers })
     }
 
     /// Has it read this file, opened where it runs.
@@ -203,6 +207,12 @@ impl Program {
     pub fn read_input_from(&mut self, path: &Path) -> Result<(), ProgramError> {
         self.input = Some(c_string(path.as_os_str())?);
         Ok(())
+    }
+
+    /// Has it wait at this gate, and stop at what the filter marks. The far side of
+    /// the gate must lie above descriptor 2 and stay open until the program is started.
+    pub fn trace_by(&mut self, gate: RawFd, filter: Option<Filter>) {
+        self.hold = Some(Hold { gate, filter });
     }
 
     /// Replaces the calling process; returns the errno when that fails.

@@ -10,6 +10,8 @@ use std::ffi::OsString;
 use std::path::Path;
 
 impl Place for Cell {
+    const TRACES: bool = true;
+
     fn proc(&self) -> BorrowedFd<'_> {
         Self::proc(self)
     }

@@ -30,6 +30,12 @@ impl<P: Place> TrialSession<P> {
             Step::PtyHangup => self.streams.outputs = [None, None],
             Step::ParentDeath => self.kill_host(),
         }
+        // Now that it is done, whoever was held meets it.
+        match step {
+            Step::Wait(_) => {}
+            Step::Signal(signal, _) => self.go_on = Some(Some(signal.number())),
+            Step::StdinEof | Step::PtyHangup | Step::ParentDeath => self.go_on = Some(None),
+        }
     }
 
     fn signal(&mut self, signal: Signal, target: Target) {
@@ -93,5 +99,6 @@ impl<P: Place> TrialSession<P> {
         if let Some(leader) = &self.leader {
             let _ = send_signal(&leader.directory, Signal::KILL.number());
         }
+        self.go_on = Some(None);
     }
 }

@@ -6,6 +6,7 @@ use super::place::Place;
 use super::roles::Roles;
 use super::streams::Streams;
 use crate::cell::{FileWatch, Modes, ScreenScanner};
+use crate::driver::tracer::{News, Tracer};
 use crate::driver::{Action, DriverError, Event, Evidence, Interrupt, Reaped, Request, Session, Timer};
 use crate::model::{Ended, IpcObject, Point, PointSpec, ProcessId};
 use crate::sys::{Command, Report};
@@ -37,9 +38,14 @@ pub(super) struct Armed {
 #[derive(Debug)]
 pub(super) enum Waiting {
     Until(Instant),
-    Lines { pattern: String, count: u32 },
+    Lines {
+        pattern: String,
+        count: u32,
+    },
     Files(FileWatch),
     Looks(super::observe::Looking),
+    /// The tracer says when.
+    Tracer,
 }
 
 /// A process that Quietus started, by a descriptor that stays its own.
@@ -50,6 +56,14 @@ pub(super) struct Started {
 }
 
 pub(in crate::driver) struct TrialSession<P> {
+    /// Before the cell: whoever is held must be let go before the cell can end.
+    pub(super) tracer: Option<Tracer>,
+    /// How many of the tracer's aims were waited for.
+    aimed: usize,
+    /// What was done to whom is held, if it is to go on: the signal it may wait for.
+    pub(super) go_on: Option<Option<i32>>,
+    /// The agent runs, but the tracer has not yet got hold of it.
+    unheld: bool,
     pub(super) cell: P,
     pub(super) streams: Streams,
     pub(super) terminal: bool,
@@ -102,6 +116,10 @@ impl<P: Place> TrialSession<P> {
             ..Evidence::default()
         };
         Self {
+            tracer: None,
+            aimed: 0,
+            go_on: None,
+            unheld: false,
             cell,
             streams,
             terminal,
@@ -156,6 +174,13 @@ impl<P: Place> TrialSession<P> {
                     .map_err(|error| DriverError::System { what: "watch for a file", why: error.to_string() })?;
                 Waiting::Files(watch)
             }
+            Point::Syscall(_) => {
+                if let Some(tracer) = &mut self.tracer {
+                    tracer.want(op, self.aimed);
+                }
+                self.aimed += 1;
+                Waiting::Tracer
+            }
             Point::Port(_) | Point::Process { .. } | Point::When(_) | Point::Idle => {
                 Waiting::Looks(super::observe::Looking::default())
             }
@@ -188,6 +213,7 @@ impl<P: Place> TrialSession<P> {
             Waiting::Lines { pattern, count } => self.follower.seen(pattern) >= *count,
             Waiting::Files(watch) => watch.matches(),
             Waiting::Looks(looking) => self.look_for(&armed.spec, looking),
+            Waiting::Tracer => false,
         };
         if reached {
             self.say(Event::Reached(armed.op));
@@ -226,6 +252,9 @@ impl<P: Place> TrialSession<P> {
         if let Some(Armed { wait: Waiting::Files(files), .. }) = &self.armed {
             watched.push(PollFd::from_borrowed_fd(files.events(), PollFlags::IN));
         }
+        if let Some(tracer) = &self.tracer {
+            watched.push(PollFd::from_borrowed_fd(tracer.events(), PollFlags::IN));
+        }
         let emptied = emptied.map(|fd| {
             watched.push(PollFd::from_borrowed_fd(fd, PollFlags::PRI));
             (fd, watched.len() - 1)
@@ -252,6 +281,7 @@ impl<P: Place> TrialSession<P> {
         self.read_outputs();
         self.write_input();
         self.drain_helpers();
+        self.hear_tracer();
         if socket {
             self.hear();
         }
@@ -265,6 +295,31 @@ impl<P: Place> TrialSession<P> {
         for timer in due {
             self.timers.remove(&timer);
             self.say(Event::Timer(timer));
+        }
+    }
+
+    fn hear_tracer(&mut self) {
+        while let Some(news) = self.tracer.as_mut().and_then(Tracer::news) {
+            match news {
+                News::Executed => {
+                    if std::mem::take(&mut self.unheld) {
+                        self.say(Event::Started);
+                    }
+                }
+                News::Held(op) => {
+                    self.armed = None;
+                    self.say(Event::Reached(op));
+                }
+                News::Lost(why) => self.say(Event::Lost(why)),
+            }
+        }
+    }
+
+    /// Lets the one who is held go on, now that all is done and the next point is
+    /// waited for; after a signal, once the agent has got it.
+    fn release(&mut self) {
+        if let (Some(signal), Some(tracer)) = (self.go_on.take(), &mut self.tracer) {
+            tracer.release(signal);
         }
     }
 
@@ -392,7 +447,11 @@ impl<P: Place> TrialSession<P> {
         }
         // From here on its pid may be free again.
         let _ = self.cell.send(Command::Noted);
-        self.say(Event::Started);
+        if self.tracer.as_ref().is_some_and(|tracer| !tracer.has_executed()) {
+            self.unheld = true;
+        } else {
+            self.say(Event::Started);
+        }
     }
 
     fn reaped(&mut self, pid: i32, status: i32) {
@@ -403,6 +462,9 @@ impl<P: Place> TrialSession<P> {
             // What it wrote before it ended may hold the line that is waited for.
             self.check_armed();
             self.armed = None;
+            if std::mem::take(&mut self.unheld) {
+                self.say(Event::Started);
+            }
             (self.evidence.ended, self.evidence.ended_at) = (Some(ended), Some(at));
             self.say(Event::LeaderEnded(ended));
         } else if self.predicate_pid == Some(pid) {
@@ -461,7 +523,7 @@ impl<P: Place> TrialSession<P> {
                 .filter(|process| !process.is_zombie())
                 .map(|process| process.state)
                 .collect();
-            if self.empty || (!alive.is_empty() && alive.iter().all(|state| *state == 'T')) {
+            if self.empty || (!alive.is_empty() && alive.iter().all(|state| matches!(state, 'T' | 't'))) {
                 break;
             }
         }
@@ -488,6 +550,8 @@ impl<P: Place> Session for TrialSession<P> {
             }
             Action::Arm { op, spec } => {
                 self.arm(*op, spec)?;
+                // Who is held, at the start or at the point before, goes on to this one.
+                self.go_on.get_or_insert(None);
                 if self.evidence.ended.is_some() {
                     self.arm_late();
                 } else {
@@ -509,6 +573,7 @@ impl<P: Place> Session for TrialSession<P> {
     }
 
     fn next_event(&mut self) -> Result<Event, DriverError> {
+        self.release();
         loop {
             if let Some(failed) = self.failed.take() {
                 return Err(failed);
@@ -531,7 +596,13 @@ impl<P: Place> Session for TrialSession<P> {
             self.evidence.terminal = Some(crate::cell::terminal_state(self.modes.as_ref(), terminal, &self.screen));
         }
         self.evidence.delivered = self.delivered;
+        if let Some(tracer) = &mut self.tracer {
+            tracer.let_go();
+        }
         self.evidence.files = self.cell.end();
+        if let Some(tracer) = self.tracer.take() {
+            tracer.join();
+        }
         self.evidence.gaps = self.cell.gaps();
         self.evidence.output = self.follower.into_tail();
         Ok(self.evidence)

@@ -3,8 +3,9 @@
 use super::live::TrialSession;
 use super::place::{Build, Place};
 use super::streams;
+use crate::driver::tracer::{Aim, FarSide, Tracer};
 use crate::driver::{DriverError, Request};
-use crate::model::{Point, Stdin, Step};
+use crate::model::{Point, Stdin, Step, TrialPlan};
 use crate::sys::{Command, Program, Report, Role};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, OwnedFd};
@@ -34,6 +35,7 @@ pub(in crate::driver) fn open_in<P: Place>(
             .read_input_from(&request.directory.join(path))
             .map_err(|error| DriverError::Command { what: "the agent".to_owned(), why: error.to_string() })?;
     }
+    let traced = trace::<P>(plan, &mut programs)?;
     let (helper_output, helper_ends) = streams::for_helper()?;
     for (index, command) in request.prepare.iter().enumerate() {
         programs.push(prepare(command, Role::Helper, helper_ends.stdio, &|| format!("prepare command {}", index + 1))?);
@@ -52,6 +54,10 @@ pub(in crate::driver) fn open_in<P: Place>(
     }
     let mut cell = build(&programs, terminal)?;
     drop((agent_ends, helper_ends));
+    let tracer = traced.map(|(tracer, far)| {
+        drop(far);
+        tracer
+    });
     if terminal {
         let control = cell
             .take_terminal()
@@ -66,7 +72,25 @@ pub(in crate::driver) fn open_in<P: Place>(
         run_helper(&cell, &helper_output, index as u32 + 1, command, request)?;
     }
     cell.note_before();
-    Ok(TrialSession::new(cell, request, agent_streams, predicates, helper_output, terminal))
+    let mut session = TrialSession::new(cell, request, agent_streams, predicates, helper_output, terminal);
+    session.tracer = tracer;
+    Ok(session)
+}
+
+/// A tracer for the agent, if one of its points needs one.
+fn trace<P: Place>(plan: &TrialPlan, programs: &mut [Program]) -> Result<Option<(Tracer, FarSide)>, DriverError> {
+    let specs = || plan.acts.iter().flat_map(|act| &act.at);
+    let aims: Vec<Aim> = specs()
+        .filter_map(|spec| match &spec.point {
+            Point::Syscall(point) => Some(Aim { point: point.clone(), relative: spec.relative }),
+            _ => None,
+        })
+        .collect();
+    let Some(agent) = programs.first_mut().filter(|_| !aims.is_empty()) else { return Ok(None) };
+    if !P::TRACES {
+        return Err(DriverError::Unsupported("system calls can be points under the full guarantee only".to_owned()));
+    }
+    Tracer::of(agent, aims).map(Some)
 }
 
 /// Runs a command of `prepare` to its end.

@@ -11,6 +11,9 @@ use std::path::Path;
 
 /// A place in which programs were prepared and can be run.
 pub(crate) trait Place {
+    /// Whether agents can be traced here.
+    const TRACES: bool = false;
+
     /// The `/proc` that numbers its processes.
     fn proc(&self) -> BorrowedFd<'_>;
 

@@ -1,0 +1,168 @@
+//! Traces an agent from its first instruction on and holds it at a system call.
+//!
+//! ptrace(2) binds tracees to one thread, so each trial has a thread of its own
+//! for that. The session tells it what to wait for, hears over a descriptor that
+//! it holds somebody, does what is to be done there, and lets it go.
+
+mod subject;
+mod table;
+mod thread;
+mod tree;
+
+use crate::driver::DriverError;
+use crate::model::SyscallPoint;
+use crate::sys::{Filter, Gate, Program};
+use rustix::event::{EventfdFlags, eventfd};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::collections::VecDeque;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+/// What a tracer has to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum News {
+    /// The agent's program is executed and held before its first instruction.
+    Executed,
+    /// Somebody is held at the point of this operation.
+    Held(usize),
+    /// Tracing is lost, and why.
+    Lost(String),
+}
+
+/// A point at which somebody may be held.
+#[derive(Debug, Clone)]
+pub(super) struct Aim {
+    pub(super) point: SyscallPoint,
+    /// Whether only calls count that are made once it is waited for.
+    pub(super) relative: bool,
+}
+
+/// Which aim is waited for, and for which operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Wanted {
+    op: usize,
+    aim: usize,
+}
+
+/// What becomes of the one who is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    /// It goes on; with a signal number, once the agent has got that signal.
+    Release(Option<i32>),
+}
+
+/// What the session and the thread share.
+#[derive(Debug)]
+struct Shared {
+    news: Mutex<VecDeque<News>>,
+    wanted: Mutex<Option<Wanted>>,
+    told: OwnedFd,
+}
+
+impl Shared {
+    fn say(&self, news: News) {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner).push_back(news);
+        let _ = rustix::io::write(&self.told, &1u64.to_ne_bytes());
+    }
+}
+
+/// A tracer at work. Dropping it lets everybody go.
+#[derive(Debug)]
+pub(super) struct Tracer {
+    shared: Arc<Shared>,
+    orders: Option<Sender<Order>>,
+    thread: Option<JoinHandle<()>>,
+    /// Whether somebody is held.
+    holding: bool,
+    /// Whether the agent's program was executed.
+    executed: bool,
+}
+
+/// The far side of a tracer's gate; to be dropped once the program is launched.
+#[derive(Debug)]
+pub(super) struct FarSide(#[expect(dead_code, reason = "held open until then")] OwnedFd);
+
+impl Tracer {
+    /// A tracer for this program, which must not run yet.
+    pub(super) fn of(program: &mut Program, aims: Vec<Aim>) -> Result<(Self, FarSide), DriverError> {
+        let (gate, far) = Gate::new().map_err(DriverError::system("make the gate of a tracer"))?;
+        // Above the standard streams, which the program gets first.
+        let far = rustix::io::fcntl_dupfd_cloexec(&far, 3).map_err(DriverError::system("duplicate a descriptor"))?;
+        let names: Vec<&str> = aims.iter().map(|aim| aim.point.name.as_str()).collect();
+        // Without a filter the agent keeps its right to gain privileges by exec.
+        program.trace_by(far.as_raw_fd(), (!names.is_empty()).then(|| Filter::new(&table::marked(&names))));
+        let told =
+            eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(DriverError::system("make an event"))?;
+        let shared = Arc::new(Shared { news: Mutex::default(), wanted: Mutex::default(), told });
+        let (orders, obeyed) = channel();
+        let theirs = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name("quietus-tracer".to_owned())
+            .spawn(move || thread::run(&gate, aims, &theirs, &obeyed))
+            .map_err(|error| DriverError::System { what: "start a tracer", why: error.to_string() })?;
+        Ok((Self { shared, orders: Some(orders), thread: Some(thread), holding: false, executed: false }, FarSide(far)))
+    }
+
+    /// Readable when there is news.
+    pub(super) fn events(&self) -> BorrowedFd<'_> {
+        self.shared.told.as_fd()
+    }
+
+    /// What it has to say.
+    pub(super) fn news(&mut self) -> Option<News> {
+        let news = self.shared.news.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        match news {
+            Some(News::Executed) => (self.holding, self.executed) = (true, true),
+            Some(News::Held(_)) => self.holding = true,
+            Some(News::Lost(_)) => {}
+            // Nothing is left: the event may be taken. What comes now is told anew.
+            None => drop(rustix::io::read(&self.shared.told, &mut [0u8; 8])),
+        }
+        news
+    }
+
+    /// Whether the agent's program is known to be executed.
+    pub(super) fn has_executed(&self) -> bool {
+        self.executed
+    }
+
+    /// Holds whoever comes to this aim, and says so with this operation.
+    pub(super) fn want(&self, op: usize, aim: usize) {
+        *self.shared.wanted.lock().unwrap_or_else(PoisonError::into_inner) = Some(Wanted { op, aim });
+    }
+
+    /// Lets the one who is held go on; with a signal, once the agent has got it.
+    pub(super) fn release(&mut self, signal: Option<i32>) {
+        if std::mem::replace(&mut self.holding, false)
+            && let Some(orders) = &self.orders
+        {
+            let _ = orders.send(Order::Release(signal));
+        }
+    }
+
+    /// Lets everybody go and holds nobody any more.
+    pub(super) fn let_go(&mut self) {
+        *self.shared.wanted.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.holding = false;
+        self.orders = None;
+    }
+}
+
+impl Tracer {
+    /// Waits until everybody has ended, once their cell is gone.
+    pub(super) fn join(mut self) {
+        self.let_go();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Tracer {
+    /// Without waiting: the thread ends when the last tracee has, which may need
+    /// the cell to be gone first.
+    fn drop(&mut self) {
+        self.let_go();
+    }
+}

@@ -1,0 +1,67 @@
+//! What is known of system calls by their names.
+
+use crate::sys::{Marked, When};
+
+/// Where the path or address of a call is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// A path in this argument.
+    Path(u8),
+    /// A directory's descriptor in this argument, and a path in the next.
+    At(u8),
+    /// A descriptor in this argument.
+    Descriptor(u8),
+    /// An address in this argument, and its length in the next.
+    Address(u8),
+}
+
+/// The number of a system call of this architecture.
+pub(super) fn number(name: &str) -> Option<u32> {
+    name.parse::<syscalls::Sysno>().ok().map(|sysno| sysno.id().cast_unsigned())
+}
+
+/// Marks for these system calls: each its place in the list.
+pub(super) fn marked(names: &[&str]) -> Vec<Marked> {
+    names
+        .iter()
+        .enumerate()
+        .filter_map(|(index, name)| {
+            Some(Marked { number: number(name)?, when: When::Always, mark: u16::try_from(index).ok()? })
+        })
+        .collect()
+}
+
+/// What a call is about, as the manual page of each says.
+pub(super) fn places(name: &str) -> &'static [Place] {
+    use Place::{Address, At, Descriptor, Path};
+    match name {
+        "open" | "creat" | "mkdir" | "rmdir" | "unlink" | "truncate" | "mknod" | "chmod" | "chown" | "lchown"
+        | "readlink" | "stat" | "lstat" | "access" | "chdir" | "execve" | "utime" | "utimes" | "statfs" => &[Path(0)],
+        "openat" | "openat2" | "mkdirat" | "unlinkat" | "mknodat" | "fchmodat" | "fchownat" | "newfstatat"
+        | "faccessat" | "faccessat2" | "readlinkat" | "execveat" | "utimensat" | "futimesat" | "statx" => &[At(0)],
+        "rename" | "link" => &[Path(0), Path(1)],
+        "symlink" => &[Path(1)],
+        "renameat" | "renameat2" | "linkat" => &[At(0), At(2)],
+        "symlinkat" => &[At(1)],
+        "read" | "write" | "readv" | "writev" | "pread64" | "pwrite64" | "preadv" | "pwritev" | "preadv2"
+        | "pwritev2" | "fsync" | "fdatasync" | "ftruncate" | "fallocate" | "flock" | "fcntl" | "close" | "lseek"
+        | "getdents64" | "ioctl" | "sendfile" | "fchmod" | "fchown" | "fchdir" | "dup" | "dup2" | "dup3" | "listen"
+        | "accept" | "accept4" | "sendto" | "recvfrom" | "sendmsg" | "recvmsg" | "shutdown" | "splice"
+        | "copy_file_range" | "fstat" => &[Descriptor(0)],
+        "mmap" => &[Descriptor(4)],
+        "bind" | "connect" => &[Address(1)],
+        _ => &[],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_become_marks_in_their_order() {
+        let marks = marked(&["unlinkat", "no_such_call", "close"]);
+        let shown: Vec<(u32, u16)> = marks.iter().map(|one| (one.number, one.mark)).collect();
+        assert_eq!(shown, [(number("unlinkat").expect("known"), 0), (number("close").expect("known"), 2)]);
+    }
+}

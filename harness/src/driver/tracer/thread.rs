@@ -1,0 +1,289 @@
+//! The thread that traces: one loop over the stops of everybody in the tree.
+
+use super::subject::subjects;
+use super::table::number;
+use super::tree::Tree;
+use super::{Aim, News, Order, Shared, Wanted};
+use crate::model::{Fits, Side, Signal};
+use crate::sys::{self, AUDIT_ARCH, Birth, FOREIGN, Gate, Stop, Stopped, Syscall, Until, Waited};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::PoisonError;
+use std::sync::mpsc::Receiver;
+
+/// An aim, ready to be compared with calls.
+struct Sight {
+    aim: Aim,
+    number: Option<u32>,
+    fits: Fits,
+    /// How many calls have counted.
+    seen: u32,
+}
+
+/// What a thread is in the middle of.
+enum Doing {
+    /// A call that counts for these aims if it succeeds.
+    Watched(Vec<usize>),
+    /// A call that was skipped, to be made again once the thread is let go; and
+    /// the operation whose point it is.
+    Skipped(Syscall, usize),
+}
+
+struct Tracing<'a> {
+    shared: &'a Shared,
+    orders: &'a Receiver<Order>,
+    tree: Tree,
+    sights: Vec<Sight>,
+    doing: BTreeMap<i32, Doing>,
+    /// Threads whose next call is the one they were held before.
+    again: BTreeSet<i32>,
+    /// Tasks that stopped before their parent told of them.
+    early: BTreeMap<i32, Stopped>,
+    known: BTreeSet<i32>,
+    executed: bool,
+    /// One who goes on once the agent has got this signal.
+    until: Option<(Stopped, i32)>,
+}
+
+/// Waits at the gate, then traces until nobody is left.
+pub(super) fn run(gate: &Gate, aims: Vec<Aim>, shared: &Shared, orders: &Receiver<Order>) {
+    // Nobody comes when the program cannot be started; that is told elsewhere.
+    let Some(tid) = gate.await_held() else { return };
+    if let Err(errno) = sys::seize(tid) {
+        shared.say(News::Lost(format!("the agent cannot be traced: {errno}")));
+        gate.open();
+        return;
+    }
+    gate.open();
+    let sights = aims.into_iter().map(|aim| {
+        let (number, fits) = (number(&aim.point.name), aim.point.fits());
+        Sight { aim, number, fits, seen: 0 }
+    });
+    let mut tracing = Tracing {
+        shared,
+        orders,
+        tree: Tree::default(),
+        sights: sights.collect(),
+        doing: BTreeMap::new(),
+        again: BTreeSet::new(),
+        early: BTreeMap::new(),
+        known: BTreeSet::from([tid]),
+        executed: false,
+        until: None,
+    };
+    tracing.tree.root(tid);
+    loop {
+        match sys::wait() {
+            Waited::Nobody => return,
+            Waited::Ended { tid, .. } => tracing.ended(tid),
+            Waited::Stopped(stopped, stop) => tracing.stopped(stopped, stop),
+        }
+    }
+}
+
+impl Tracing<'_> {
+    fn ended(&mut self, tid: i32) {
+        // A process is gone with the thread that gave it its id, which ends last.
+        if self.until.as_ref().is_some_and(|(held, _)| held.tid() == tid) {
+            self.until = None;
+        } else if self.tree.agent() == Some(tid) {
+            self.release_waiting();
+        }
+        self.doing.remove(&tid);
+        self.again.remove(&tid);
+        self.early.remove(&tid);
+        self.tree.ended(tid);
+    }
+
+    fn stopped(&mut self, stopped: Stopped, stop: Stop) {
+        let tid = stopped.tid();
+        match stop {
+            Stop::Attached if !self.known.contains(&tid) => drop(self.early.insert(tid, stopped)),
+            Stop::Attached | Stop::Exiting { .. } => stopped.resume(Until::NextStop, 0),
+            Stop::Born { tid: child, birth } => {
+                self.born(tid, child, birth);
+                stopped.resume(Until::NextStop, 0);
+            }
+            Stop::Executed { former } => {
+                self.tree.executed(tid, former);
+                let watched = self.doing.remove(&former).or_else(|| self.doing.remove(&tid));
+                self.again.remove(&tid);
+                if !std::mem::replace(&mut self.executed, true) {
+                    self.hold(stopped, News::Executed);
+                } else if let Some(Doing::Watched(aims)) = watched {
+                    // An exec that succeeds never returns: this is its end.
+                    self.succeeded(stopped, aims);
+                } else {
+                    stopped.resume(Until::NextStop, 0);
+                }
+            }
+            Stop::Signal(signal) => {
+                let awaited = self.tree.is_agent(tid) && self.until.as_ref().is_some_and(|(_, until)| *until == signal);
+                // A signal that ends the agent has done so only once it has ended.
+                let release = awaited && !ends(tid, signal);
+                stopped.resume(Until::NextStop, signal);
+                if release {
+                    self.release_waiting();
+                }
+            }
+            Stop::GroupStop => stopped.listen(),
+            Stop::Entry { mark: FOREIGN } => {
+                self.shared.say(News::Lost("a process makes system calls of another architecture".to_owned()));
+                stopped.resume(Until::NextStop, 0);
+            }
+            Stop::Entry { .. } => self.entry(stopped),
+            Stop::Exit => self.exit(stopped),
+        }
+    }
+
+    fn born(&mut self, parent: i32, child: i32, birth: Birth) {
+        let process = if birth == Birth::Clone { process_of(child).unwrap_or(child) } else { child };
+        self.tree.born(parent, child, process);
+        self.known.insert(child);
+        if let Some(waiting) = self.early.remove(&child) {
+            waiting.resume(Until::NextStop, 0);
+        }
+    }
+
+    fn wanted(&self) -> Option<Wanted> {
+        *self.shared.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The aims that a call fits and that count it now.
+    fn counting(&self, stopped: &Stopped, call: &Syscall, wanted: Option<Wanted>) -> Vec<usize> {
+        let role = self.tree.role(stopped.tid());
+        let mut known: Option<Vec<String>> = None;
+        let mut fits = |sight: &Sight| {
+            let point = &sight.aim.point;
+            sight.number.is_some_and(|number| u64::from(number) == call.number)
+                && point.role.as_ref().is_none_or(|wanted| wanted == role)
+                && (matches!(sight.fits, Fits::Anything)
+                    || known
+                        .get_or_insert_with(|| subjects(stopped, &point.name, call))
+                        .iter()
+                        .any(|subject| sight.fits.holds(Some(subject))))
+        };
+        let counts =
+            |index: usize, sight: &Sight| !sight.aim.relative || wanted.is_some_and(|wanted| wanted.aim == index);
+        (0..).zip(&self.sights).filter(|(index, sight)| counts(*index, sight) && fits(sight)).map(|(i, _)| i).collect()
+    }
+
+    /// Counts a call for an aim: the operation that it was waited for, if this is it.
+    fn count(&mut self, index: usize, wanted: Option<Wanted>) -> Option<usize> {
+        let sight = self.sights.get_mut(index)?;
+        sight.seen = sight.seen.saturating_add(1);
+        let reached = sight.seen == sight.aim.point.nth;
+        wanted.filter(|wanted| reached && wanted.aim == index).map(|wanted| wanted.op)
+    }
+
+    fn entry(&mut self, stopped: Stopped) {
+        let tid = stopped.tid();
+        let again = self.again.remove(&tid);
+        let Some(call) = stopped.syscall().filter(|call| call.arch == AUDIT_ARCH) else {
+            return stopped.resume(Until::NextStop, 0);
+        };
+        let wanted = self.wanted();
+        let (before, after): (Vec<usize>, Vec<usize>) = self
+            .counting(&stopped, &call, wanted)
+            .into_iter()
+            .partition(|index| self.sights.get(*index).is_some_and(|sight| sight.aim.point.side == Side::Enter));
+        let mut reached = None;
+        for index in before.into_iter().filter(|_| !again) {
+            reached = self.count(index, wanted).or(reached);
+        }
+        if let Some(op) = reached.filter(|_| stopped.skip().is_ok()) {
+            self.doing.insert(tid, Doing::Skipped(call, op));
+            stopped.resume(Until::SyscallExit, 0);
+        } else if after.is_empty() {
+            stopped.resume(Until::NextStop, 0);
+        } else {
+            self.doing.insert(tid, Doing::Watched(after));
+            stopped.resume(Until::SyscallExit, 0);
+        }
+    }
+
+    fn exit(&mut self, stopped: Stopped) {
+        let tid = stopped.tid();
+        match self.doing.remove(&tid) {
+            None => stopped.resume(Until::NextStop, 0),
+            Some(Doing::Skipped(call, op)) => {
+                // The thread has not moved: once it goes on it makes the call again.
+                let _ = stopped.repeat(&call);
+                self.again.insert(tid);
+                self.hold(stopped, News::Held(op));
+            }
+            Some(Doing::Watched(aims)) => {
+                if stopped.syscall().is_some_and(|call| call.result >= 0) {
+                    self.succeeded(stopped, aims);
+                } else {
+                    stopped.resume(Until::NextStop, 0);
+                }
+            }
+        }
+    }
+
+    /// A watched call has succeeded.
+    fn succeeded(&mut self, stopped: Stopped, aims: Vec<usize>) {
+        let wanted = self.wanted();
+        let mut reached = None;
+        for index in aims {
+            reached = self.count(index, wanted).or(reached);
+        }
+        match reached {
+            Some(op) => self.hold(stopped, News::Held(op)),
+            None => stopped.resume(Until::NextStop, 0),
+        }
+    }
+
+    /// Keeps one stopped until the session has done what is to be done meanwhile.
+    /// Nobody else is served then: the world waits.
+    fn hold(&mut self, stopped: Stopped, news: News) {
+        self.shared.say(news);
+        match self.orders.recv() {
+            // Were it let go at once, it would run on while another thread or process
+            // is only about to get the signal.
+            Ok(Order::Release(Some(signal))) if self.another_will_get(stopped.tid(), signal) => {
+                self.until = Some((stopped, signal));
+            }
+            _ => stopped.resume(Until::NextStop, 0),
+        }
+    }
+
+    fn release_waiting(&mut self) {
+        if let Some((stopped, _)) = self.until.take() {
+            stopped.resume(Until::NextStop, 0);
+        }
+    }
+
+    /// Whether another thread of the agent takes the signal that was sent to it.
+    fn another_will_get(&self, held: i32, signal: i32) -> bool {
+        self.tree.agent_threads().any(|tid| tid != held && mask(tid, "SigBlk:").is_some_and(|mask| !has(mask, signal)))
+    }
+}
+
+/// Whether the signal, delivered to this thread, ends its process.
+fn ends(tid: i32, signal: i32) -> bool {
+    let caught = mask(tid, "SigCgt:").unwrap_or(0) | mask(tid, "SigIgn:").unwrap_or(0);
+    // A PID 1 has no default action (pid_namespaces(7)).
+    let is_pid1 = line(tid, "NSpid:").is_some_and(|pids| pids.split_ascii_whitespace().next_back() == Some("1"));
+    !is_pid1 && !has(caught, signal) && Signal::from_number(signal).is_some_and(Signal::ends_by_default)
+}
+
+fn has(mask: u64, signal: i32) -> bool {
+    mask >> (signal - 1) & 1 == 1
+}
+
+/// A line of `/proc/TID/status` that holds a signal mask.
+fn mask(tid: i32, name: &str) -> Option<u64> {
+    u64::from_str_radix(&line(tid, name)?, 16).ok()
+}
+
+/// A line of `/proc/TID/status`. `None` when the thread is gone.
+fn line(tid: i32, name: &str) -> Option<String> {
+    let status = std::fs::read_to_string(format!("/proc/{tid}/status")).ok()?;
+    Some(status.lines().find_map(|line| line.strip_prefix(name))?.trim().to_owned())
+}
+
+/// The process of a thread of this machine.
+fn process_of(tid: i32) -> Option<i32> {
+    line(tid, "Tgid:")?.parse().ok()
+}

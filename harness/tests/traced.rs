@@ -1,0 +1,247 @@
+//! Points at system calls: an agent is held before or after exactly that call, and
+//! one that is traced does what it does untraced. Each test runs as oneself and,
+//! where that can be had, as an ordinary user.
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use quietus::cell::CellOptions;
+use quietus::driver::{FullDriver, Interrupt, Request};
+use quietus::model::{Act, Ended, Evidence, FileChange, Signal, Stdin, TrialPlan};
+use quietus::trial::{Limits, Outcome, run_trial};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+/// Nothing here waits that long unless something hangs.
+const AT_MOST: Duration = Duration::from_secs(240);
+
+const NOBODY: &[&str] = &["--reuid=65534", "--regid=65534", "--clear-groups"];
+
+type Body = fn() -> Result<(), Failed>;
+
+const TESTS: &[(&str, Body)] = &[
+    ("before_a_call_nothing_has_happened", before),
+    ("after_a_call_it_has", after),
+    ("a_call_of_one_process_of_the_tree", of_one_process),
+    ("the_nth_exec_of_the_tree", nth_exec),
+    ("a_call_on_this_path", on_a_path),
+    ("a_failed_call_is_not_counted_after_it", failed_calls),
+    ("a_handler_runs_before_the_call_and_the_call_is_made", handler),
+    ("inside_the_cleanup", inside_the_cleanup),
+    ("what_is_traced_does_what_it_does_untraced", unchanged),
+    ("a_point_that_never_comes_is_missed", missed),
+];
+
+fn main() {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(4);
+    let other = rustix::process::geteuid().is_root()
+        && Command::new("setpriv").args(NOBODY).arg("true").status().is_ok_and(|status| status.success());
+    let copy = other.then(readable_copy).and_then(Result::ok);
+    let mut tests = Vec::new();
+    for (name, body) in TESTS {
+        tests.push(Trial::test(format!("oneself::{name}"), *body));
+        let program = copy.as_ref().map(|(_, program)| program.clone());
+        let ignored = program.is_none();
+        let test = Trial::test(format!("nobody::{name}"), move || as_nobody(program.as_deref(), name));
+        tests.push(test.with_ignored_flag(ignored));
+    }
+    let conclusion = libtest_mimic::run(&arguments, tests);
+    drop(copy);
+    conclusion.exit();
+}
+
+/// This program where everybody may run it.
+fn readable_copy() -> std::io::Result<(tempfile::TempDir, PathBuf)> {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::Builder::new().prefix("traced-").tempdir_in("/tmp")?;
+    std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755))?;
+    let program = directory.path().join("traced");
+    std::fs::copy(std::env::current_exe()?, &program)?;
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755))?;
+    Ok((directory, program))
+}
+
+fn as_nobody(program: Option<&Path>, name: &str) -> Result<(), Failed> {
+    let program = program.ok_or("no copy of this program")?;
+    let own = format!("oneself::{name}");
+    let output = Command::new("setpriv")
+        .args(NOBODY)
+        .arg(program)
+        .args(["--exact", &own])
+        .current_dir("/")
+        .env("TMPDIR", "/tmp")
+        .output()?;
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    if output.status.success() && said.contains("1 passed") { Ok(()) } else { Err(said.into()) }
+}
+
+struct Done {
+    outcome: Outcome,
+    evidence: Evidence,
+    workspace: PathBuf,
+}
+
+impl Done {
+    /// Whether the agent has left this file in its workspace.
+    fn left(&self, name: &str) -> bool {
+        let path = self.workspace.join(name);
+        let node = self.evidence.files.nodes.get(path.to_str().unwrap_or_default());
+        node.is_some_and(|node| node.change != FileChange::Deleted)
+    }
+
+    fn said(&self) -> Vec<&str> {
+        self.evidence.output.lines.iter().map(|(_, line)| line.as_str()).collect()
+    }
+
+    fn ended_by(&self, signal: Signal) {
+        assert_eq!(self.outcome, Outcome::Ended, "{:?}", self.said());
+        assert_eq!(self.evidence.ended, Some(Ended::Signaled(signal)), "{:?}", self.said());
+    }
+}
+
+/// Runs a shell script to these points, and does that there.
+fn run(at: &[&str], send: &str, script: &str) -> Result<Done, Failed> {
+    let act = Act {
+        at: at.iter().map(|point| point.parse()).collect::<Result<_, _>>()?,
+        send: send.parse().map_err(|_| "no injection")?,
+    };
+    trial(vec![act], &["sh", "-c", script])
+}
+
+fn trial(acts: Vec<Act>, command: &[&str]) -> Result<Done, Failed> {
+    let directory = tempfile::Builder::new().prefix("traced-").tempdir_in("/tmp")?;
+    let workspace = directory.path().canonicalize()?;
+    let options =
+        CellOptions { directory: workspace.clone(), likely: Vec::new(), private_network: true, max_processes: 2048 };
+    let request = Request {
+        command: command.iter().map(Into::into).collect(),
+        environment: vec![("PATH".into(), "/usr/bin:/bin".into())],
+        directory: workspace.clone(),
+        prepare: Vec::new(),
+        plan: TrialPlan { acts, grace: AT_MOST, stdin: Stdin::Closed, pty: false, pid1: false },
+        interrupt: Interrupt::new()?,
+    };
+    let limits = Limits {
+        reach: AT_MOST,
+        settle: Duration::from_secs(1),
+        settle_rounds: 8,
+        linger: Duration::ZERO,
+        horizon: AT_MOST,
+        horizon_rounds: 1,
+        serves_after: u32::MAX,
+    };
+    let record = run_trial(&FullDriver::new(options)?, &request, limits)?;
+    Ok(Done { outcome: record.outcome, evidence: record.evidence, workspace })
+}
+
+fn before() -> Result<(), Failed> {
+    let done = run(&["syscall:unlinkat@enter"], "KILL@all", "touch x; rm x; touch y; wait")?;
+    done.ended_by(Signal::KILL);
+    assert!(done.left("x") && !done.left("y"));
+    Ok(())
+}
+
+fn after() -> Result<(), Failed> {
+    let done = run(&["syscall:unlinkat@exit"], "KILL@all", "touch x; rm x; touch y; wait")?;
+    done.ended_by(Signal::KILL);
+    assert!(!done.left("x") && !done.left("y"));
+    Ok(())
+}
+
+/// The agent has ended before its child goes on, and the child still does its work.
+fn of_one_process() -> Result<(), Failed> {
+    let done = run(&["syscall:[0.3]unlinkat@enter"], "TERM", "touch x; touch y; rm x; rm y; touch z")?;
+    done.ended_by(Signal::TERM);
+    assert!(!done.left("x") && !done.left("y") && !done.left("z"));
+    Ok(())
+}
+
+fn nth_exec() -> Result<(), Failed> {
+    let done = run(&["syscall:execve@exit#3"], "KILL@all", "/bin/true; touch x; touch y; touch z")?;
+    done.ended_by(Signal::KILL);
+    assert!(done.left("x") && !done.left("y"));
+    Ok(())
+}
+
+fn on_a_path() -> Result<(), Failed> {
+    let script = "touch one two three; mv one 1; mv two 2; mv three 3";
+    let done = run(&["syscall:renameat2@exit(two)"], "KILL@all", script)?;
+    done.ended_by(Signal::KILL);
+    assert!(done.left("1") && done.left("2") && done.left("three"), "{:?}", done.evidence.files.nodes.keys());
+    Ok(())
+}
+
+fn failed_calls() -> Result<(), Failed> {
+    let script = "mkdir a; mkdir a 2>/dev/null; mkdir b; mkdir c";
+    let done = run(&["syscall:mkdir@exit#2"], "KILL@all", script)?;
+    done.ended_by(Signal::KILL);
+    assert!(done.left("a") && done.left("b") && !done.left("c"));
+    Ok(())
+}
+
+/// A shell opens its file itself, and its trap runs between two commands.
+fn handler() -> Result<(), Failed> {
+    let script = "trap 'echo handled; test -e x && echo there' TERM; : >x; echo after; exit 3";
+    let done = run(&["syscall:openat@enter(*/x)"], "TERM", script)?;
+    assert_eq!(done.evidence.ended, Some(Ended::Exited(3)));
+    assert_eq!(done.said(), ["handled", "there", "after"]);
+    assert!(done.left("x"));
+    Ok(())
+}
+
+fn inside_the_cleanup() -> Result<(), Failed> {
+    let script = "trap 'rm x; rm y; exit 0' TERM; touch x y; echo ready; while :; do sleep 0.01; done";
+    let first = Act { at: vec!["syscall:[0]write@exit".parse()?], send: "TERM".parse().map_err(|_| "no injection")? };
+    let second =
+        Act { at: vec!["+syscall:unlinkat@exit".parse()?], send: "KILL@all".parse().map_err(|_| "no injection")? };
+    let done = trial(vec![first, second], &["sh", "-c", script])?;
+    done.ended_by(Signal::KILL);
+    assert!(!done.left("x") && done.left("y"));
+    Ok(())
+}
+
+/// The point never comes, so that the agent runs to its end with a filter and a tracer.
+fn unchanged() -> Result<(), Failed> {
+    let never = || -> Result<Act, Failed> {
+        Ok(Act {
+            at: vec!["syscall:openat@exit(/no/such/place/at/all)".parse()?],
+            send: "KILL".parse().map_err(|_| "no injection")?,
+        })
+    };
+    for script in [
+        "seq 20000 | sort -R | sort -n | tail -1; exit 7",
+        "seq 99 >a; cp a b; ln b c; mv c d; sed -i s/9/x/ d; cat d | md5sum; tar cf t a b; tar tf t; rm a",
+        "sleep 100 & kill -STOP $!; kill -CONT $!; kill $!; { wait $!; } 2>/dev/null; echo $?; (exit 5); echo $?",
+        "(sleep 0.05; kill -CONT $$) & kill -STOP $$; wait; echo on",
+        "trap 'echo got' USR1; kill -USR1 $$; sh -c 'kill -KILL $$'; echo $?; kill -SEGV $$",
+        "exec 3>out; for i in 1 2 3; do echo $i >&3; done; (flock -n 3 && echo locked) 3>>out; cat out",
+    ] {
+        let plain = trial(Vec::new(), &["sh", "-c", script])?;
+        let traced = trial(vec![never()?], &["sh", "-c", script])?;
+        assert_eq!(traced.outcome, Outcome::Missed, "{script}");
+        assert_eq!(traced.evidence.ended, plain.evidence.ended, "{script}");
+        // The two streams have no order between them.
+        let sorted = |done: &Done| {
+            let mut lines: Vec<String> = done.said().into_iter().map(str::to_owned).collect();
+            lines.sort();
+            lines
+        };
+        assert_eq!(sorted(&traced), sorted(&plain), "{script}");
+        let files = |done: &Done| -> Vec<(String, u64)> {
+            let below = done.evidence.files.nodes.iter();
+            below
+                .map(|(path, node)| (path.replace(done.workspace.to_str().unwrap_or_default(), ""), node.size))
+                .filter(|(path, _)| !path.starts_with("/tmp"))
+                .collect()
+        };
+        assert_eq!(files(&traced), files(&plain), "{script}");
+    }
+    Ok(())
+}
+
+fn missed() -> Result<(), Failed> {
+    let done = run(&["syscall:[0.7]unlinkat@enter"], "KILL", "touch x; rm x")?;
+    assert_eq!(done.outcome, Outcome::Missed);
+    assert_eq!(done.evidence.ended, Some(Ended::Exited(0)));
+    Ok(())
+}
