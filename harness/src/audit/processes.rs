@@ -1,10 +1,11 @@
 //! Processes that outlive the agent, what they hold, and the dead nobody waits for.
 
 use super::{Case, Found};
-use crate::model::{Census, ProcessRecord, Signal, Step, Target};
+use crate::model::{Census, ProcessRecord, Signal, Step, Target, format_span};
 use crate::model::{Evidence, Occasion};
 use crate::scenario::Kind;
 use quietus_reports::{Code, Origin, Severity, fingerprint::normalise};
+use std::time::Duration;
 
 /// The census after the agent ended and everything had its time.
 fn at_the_end(evidence: &Evidence) -> Option<&Census> {
@@ -106,7 +107,13 @@ fn facts(case: Case<'_>, process: &ProcessRecord) -> Vec<String> {
         ),
         None => ("an unknown group", "an unknown session"),
     };
-    let mut facts = vec![format!("pid {}, {state}{doing}, in {group} and {session}", process.id.pid)];
+    let ticks = case.evidence.leader.map_or(0, |leader| process.id.start.saturating_sub(leader.start));
+    let born = match format_span(TICK * u32::try_from(ticks).unwrap_or(u32::MAX)) {
+        _ if ticks == 0 => "with the agent".to_owned(),
+        span => format!("{span} after the agent"),
+    };
+    let mut facts = vec![format!("pid {}, {state}{doing}, in {group} and {session}, started {born}", process.id.pid)];
+    facts.extend(set_up(process));
     let held: Vec<String> = process
         .descriptors
         .iter()
@@ -121,6 +128,31 @@ fn facts(case: Case<'_>, process: &ProcessRecord) -> Vec<String> {
         facts.push(format!("holds {}", held.join(", ")));
     }
     facts
+}
+
+/// The unit of start times in /proc, USER_HZ: the same on every Linux.
+const TICK: Duration = Duration::from_millis(10);
+
+/// What a survivor does with the signals that end programs, where it is not the default.
+fn set_up(process: &ProcessRecord) -> Option<String> {
+    let masks = process.masks;
+    let say = |what: &str, set: &dyn Fn(Signal) -> bool| {
+        let names: Vec<String> = [Signal::TERM, Signal::INT, Signal::HUP]
+            .into_iter()
+            .filter(|signal| set(*signal))
+            .map(|signal| format!("SIG{signal}"))
+            .collect();
+        (!names.is_empty()).then(|| format!("{what} {}", names.join(", ")))
+    };
+    let said: Vec<String> = [
+        say("ignores", &|signal| masks.ignores(signal)),
+        say("blocks", &|signal| masks.blocks(signal)),
+        say("handles", &|signal| masks.catches(signal)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    (!said.is_empty()).then(|| said.join("; "))
 }
 
 /// Whether a survivor has ended by itself meanwhile.
