@@ -19,6 +19,8 @@ const NOBODY: &[&str] = &["--reuid=65534", "--regid=65534", "--clear-groups"];
 type Body = fn() -> Result<(), Failed>;
 
 const TESTS: &[(&str, Body)] = &[
+    ("at_the_start_nothing_has_run", at_the_start),
+    ("after_the_start_nobody_is_traced", untraced_after_the_start),
     ("before_a_call_nothing_has_happened", before),
     ("after_a_call_it_has", after),
     ("a_call_of_one_process_of_the_tree", of_one_process),
@@ -243,5 +245,22 @@ fn missed() -> Result<(), Failed> {
     let done = run(&["syscall:[0.7]unlinkat@enter"], "KILL", "touch x; rm x")?;
     assert_eq!(done.outcome, Outcome::Missed);
     assert_eq!(done.evidence.ended, Some(Ended::Exited(0)));
+    Ok(())
+}
+
+/// It is terminated before its first instruction, whatever the machine is busy with.
+fn at_the_start() -> Result<(), Failed> {
+    for _ in 0..10 {
+        let done = run(&["start"], "TERM", "touch x; echo ran")?;
+        done.ended_by(Signal::TERM);
+        assert!(!done.left("x") && done.said().is_empty());
+    }
+    Ok(())
+}
+
+/// What goes on from its start is traced by nobody, so that it can trace others.
+fn untraced_after_the_start() -> Result<(), Failed> {
+    let done = run(&["start"], "stdin-eof", "sleep 0.05; grep TracerPid /proc/self/status")?;
+    assert_eq!(done.said(), ["TracerPid:\t0"]);
     Ok(())
 }

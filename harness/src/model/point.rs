@@ -8,8 +8,8 @@ use std::time::Duration;
 /// Where an agent can be terminated.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Point {
-    /// The program has just been executed. It is not held there, so on a busy
-    /// machine it may have run for some milliseconds.
+    /// The program has just been executed; not one of its instructions ran. Without
+    /// the right to trace it, it may have run for some milliseconds.
     Start,
     /// So long after the start (or after what came before, if relative).
     Time(Duration),

@@ -186,6 +186,11 @@ impl Stopped {
         let _ = request(how, self.tid, 0, signal.cast_unsigned() as usize);
     }
 
+    /// Lets it go on untraced: it and what it makes from then on are nobody's tracees.
+    pub fn detach(self) {
+        let _ = request(libc::PTRACE_DETACH, self.tid, 0, 0);
+    }
+
     /// Keeps it stopped as its group is, until the group goes on.
     pub fn listen(self) {
         let _ = request(libc::PTRACE_LISTEN, self.tid, 0, 0);

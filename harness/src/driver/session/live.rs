@@ -310,6 +310,13 @@ impl<P: Place> TrialSession<P> {
                     self.armed = None;
                     self.say(Event::Reached(op));
                 }
+                // Not held at its start, an agent is terminated a moment later.
+                News::Lost(_) if self.tracer.as_ref().is_some_and(|tracer| !tracer.is_needed()) => {
+                    self.tracer = None;
+                    if std::mem::take(&mut self.unheld) {
+                        self.say(Event::Started);
+                    }
+                }
                 News::Lost(why) => self.say(Event::Lost(why)),
             }
         }

@@ -77,7 +77,8 @@ pub(in crate::driver) fn open_in<P: Place>(
     Ok(session)
 }
 
-/// A tracer for the agent, if one of its points needs one.
+/// A tracer for the agent, if one of its points needs one. Without system calls among
+/// them it holds the agent at its start and does nothing else.
 fn trace<P: Place>(plan: &TrialPlan, programs: &mut [Program]) -> Result<Option<(Tracer, FarSide)>, DriverError> {
     let specs = || plan.acts.iter().flat_map(|act| &act.at);
     let aims: Vec<Aim> = specs()
@@ -86,7 +87,9 @@ fn trace<P: Place>(plan: &TrialPlan, programs: &mut [Program]) -> Result<Option<
             _ => None,
         })
         .collect();
-    let Some(agent) = programs.first_mut().filter(|_| !aims.is_empty()) else { return Ok(None) };
+    let held_at_start = P::TRACES && specs().any(|spec| spec.point == Point::Start);
+    let wanted = !aims.is_empty() || held_at_start;
+    let Some(agent) = programs.first_mut().filter(|_| wanted) else { return Ok(None) };
     if !P::TRACES {
         return Err(DriverError::Unsupported("system calls can be points under the full guarantee only".to_owned()));
     }

@@ -77,6 +77,8 @@ pub(super) struct Tracer {
     holding: bool,
     /// Whether the agent's program was executed.
     executed: bool,
+    /// Whether points depend on it.
+    needed: bool,
 }
 
 /// The far side of a tracer's gate; to be dropped once the program is launched.
@@ -89,6 +91,7 @@ impl Tracer {
         let (gate, far) = Gate::new().map_err(DriverError::system("make the gate of a tracer"))?;
         // Above the standard streams, which the program gets first.
         let far = rustix::io::fcntl_dupfd_cloexec(&far, 3).map_err(DriverError::system("duplicate a descriptor"))?;
+        let needed = !aims.is_empty();
         let names: Vec<&str> = aims.iter().map(|aim| aim.point.name.as_str()).collect();
         // Without a filter the agent keeps its right to gain privileges by exec.
         program.trace_by(far.as_raw_fd(), (!names.is_empty()).then(|| Filter::new(&table::marked(&names))));
@@ -101,7 +104,10 @@ impl Tracer {
             .name("quietus-tracer".to_owned())
             .spawn(move || thread::run(&gate, aims, &theirs, &obeyed))
             .map_err(|error| DriverError::System { what: "start a tracer", why: error.to_string() })?;
-        Ok((Self { shared, orders: Some(orders), thread: Some(thread), holding: false, executed: false }, FarSide(far)))
+        Ok((
+            Self { shared, orders: Some(orders), thread: Some(thread), holding: false, executed: false, needed },
+            FarSide(far),
+        ))
     }
 
     /// Readable when there is news.
@@ -120,6 +126,11 @@ impl Tracer {
             None => drop(rustix::io::read(&self.shared.told, &mut [0u8; 8])),
         }
         news
+    }
+
+    /// Whether a point cannot be reached without it.
+    pub(super) fn is_needed(&self) -> bool {
+        self.needed
     }
 
     /// Whether the agent's program is known to be executed.

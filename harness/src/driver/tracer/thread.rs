@@ -244,6 +244,8 @@ impl Tracing<'_> {
             Ok(Order::Release(Some(signal))) if self.another_will_get(stopped.tid(), signal) => {
                 self.until = Some((stopped, signal));
             }
+            // It was held at its start alone: from here on nothing is to be seen.
+            _ if self.sights.is_empty() => stopped.detach(),
             _ => stopped.resume(Until::NextStop, 0),
         }
     }
