@@ -29,6 +29,7 @@ const TESTS: &[(&str, Body)] = &[
     ("a_failed_call_is_not_counted_after_it", failed_calls),
     ("a_handler_runs_before_the_call_and_the_call_is_made", handler),
     ("inside_the_cleanup", inside_the_cleanup),
+    ("the_calls_of_a_handler_are_counted", handler_calls),
     ("what_is_traced_does_what_it_does_untraced", unchanged),
     ("a_point_that_never_comes_is_missed", missed),
 ];
@@ -199,6 +200,26 @@ fn inside_the_cleanup() -> Result<(), Failed> {
     let done = trial(vec![first, second], &["sh", "-c", script])?;
     done.ended_by(Signal::KILL);
     assert!(!done.left("x") && done.left("y"));
+    Ok(())
+}
+
+/// Held before one call, its handler makes another of the same kind first: that one
+/// counts, and is not taken for the one that it was held before.
+fn handler_calls() -> Result<(), Failed> {
+    let script = r#"
+use POSIX;
+open my $file, ">", $_ for "x", "y", "z";
+my $stop = POSIX::SigAction->new(sub { unlink "x"; unlink "y"; POSIX::_exit(0) });
+POSIX::sigaction(SIGTERM, $stop); # without `safe` the handler runs at once
+unlink "z";
+"#;
+    let first =
+        Act { at: vec!["syscall:unlink@enter(*/z)".parse()?], send: "TERM".parse().map_err(|_| "no injection")? };
+    let second =
+        Act { at: vec!["+syscall:unlink@enter".parse()?], send: "KILL@all".parse().map_err(|_| "no injection")? };
+    let done = trial(vec![first, second], &["perl", "-e", script])?;
+    done.ended_by(Signal::KILL);
+    assert!(done.left("x") && done.left("y") && done.left("z"), "{:?}", done.evidence.files.nodes.keys());
     Ok(())
 }
 

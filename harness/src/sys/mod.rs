@@ -21,7 +21,7 @@ mod step;
 mod trace;
 mod wire;
 
-pub use filter::{AUDIT_ARCH, FOREIGN, Filter, Marked, When};
+pub use filter::{AUDIT_ARCH, FOREIGN, Filter, Marked};
 pub use gate::Gate;
 pub use keeper::{Guarded, Keep, KeepError, Keeper, may_enter_cgroup};
 pub use launch::{Launch, LaunchError, LaunchedCell, Namespaces, launch};

@@ -106,6 +106,8 @@ pub struct Syscall {
     pub number: u64,
     /// Its arguments.
     pub arguments: [u64; 6],
+    /// Where its stack is: a handler makes its calls further down.
+    pub stack: u64,
     /// Its result, or a negative errno; only after it was made.
     pub result: i64,
 }
@@ -207,7 +209,7 @@ impl Stopped {
         let mut info = Info::default();
         let length =
             request(GET_SYSCALL_INFO, self.tid, size_of::<Info>(), (&raw mut info).expose_provenance()).ok()?;
-        let known = Syscall { arch: info.arch, ..Syscall::default() };
+        let known = Syscall { arch: info.arch, stack: info.stack_pointer, ..Syscall::default() };
         match info.op {
             OP_EXIT if length >= 33 => Some(Syscall { result: info.body[0].cast_signed(), ..known }),
             OP_ENTRY | OP_SECCOMP => {

@@ -1,6 +1,6 @@
 //! What is known of system calls by their names.
 
-use crate::sys::{Marked, When};
+use crate::sys::Marked;
 
 /// Where the path or address of a call is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,9 +25,7 @@ pub(super) fn marked(names: &[&str]) -> Vec<Marked> {
     names
         .iter()
         .enumerate()
-        .filter_map(|(index, name)| {
-            Some(Marked { number: number(name)?, when: When::Always, mark: u16::try_from(index).ok()? })
-        })
+        .filter_map(|(index, name)| Some(Marked { number: number(name)?, mark: u16::try_from(index).ok()? }))
         .collect()
 }
 

@@ -34,8 +34,8 @@ struct Tracing<'a> {
     tree: Tree,
     sights: Vec<Sight>,
     doing: BTreeMap<i32, Doing>,
-    /// Threads whose next call is the one they were held before.
-    again: BTreeSet<i32>,
+    /// The call that a thread was held before, and will make again.
+    again: BTreeMap<i32, Syscall>,
     /// Tasks that stopped before their parent told of them.
     early: BTreeMap<i32, Stopped>,
     known: BTreeSet<i32>,
@@ -64,7 +64,7 @@ pub(super) fn run(gate: &Gate, aims: Vec<Aim>, shared: &Shared, orders: &Receive
         tree: Tree::default(),
         sights: sights.collect(),
         doing: BTreeMap::new(),
-        again: BTreeSet::new(),
+        again: BTreeMap::new(),
         early: BTreeMap::new(),
         known: BTreeSet::from([tid]),
         executed: false,
@@ -91,6 +91,7 @@ impl Tracing<'_> {
         self.doing.remove(&tid);
         self.again.remove(&tid);
         self.early.remove(&tid);
+        self.known.remove(&tid);
         self.tree.ended(tid);
     }
 
@@ -177,10 +178,14 @@ impl Tracing<'_> {
 
     fn entry(&mut self, stopped: Stopped) {
         let tid = stopped.tid();
-        let again = self.again.remove(&tid);
         let Some(call) = stopped.syscall().filter(|call| call.arch == AUDIT_ARCH) else {
             return stopped.resume(Until::NextStop, 0);
         };
+        // A handler may have come in between, with calls of its own.
+        let again = self.again.get(&tid) == Some(&call);
+        if again {
+            self.again.remove(&tid);
+        }
         let wanted = self.wanted();
         let (before, after): (Vec<usize>, Vec<usize>) = self
             .counting(&stopped, &call, wanted)
@@ -208,7 +213,7 @@ impl Tracing<'_> {
             Some(Doing::Skipped(call, op)) => {
                 // The thread has not moved: once it goes on it makes the call again.
                 let _ = stopped.repeat(&call);
-                self.again.insert(tid);
+                self.again.insert(tid, call);
                 self.hold(stopped, News::Held(op));
             }
             Some(Doing::Watched(aims)) => {
