@@ -230,10 +230,10 @@ pub(super) const ALL: &[Real] = &[
         command: &[
             "python3",
             "-c",
-            "import multiprocessing as m, time\nif __name__ == '__main__':\n with m.get_context('fork').Pool(2) as p:\n  r = [p.apply_async(time.sleep, (3,)) for _ in '12']\n  [print('ready', flush=True), [one.get() for one in r]]",
+            "import multiprocessing as m, time\ndef work(_):\n print('ready', flush=True)\n time.sleep(3)\nif __name__ == '__main__':\n with m.get_context('fork').Pool(2) as p:\n  p.map(work, '12')",
         ],
         truths: &[Truth {
-            at: "output:/ready/",
+            at: "output:/ready/#2",
             send: "TERM",
             does: "the workers finish what they are at and end only then",
             leaves: &[("orphan-process", "python3"), ("fd-inherited", "the agent's output")],

@@ -299,7 +299,7 @@ impl<P: Place> TrialSession<P> {
     }
 
     fn hear_tracer(&mut self) {
-        while let Some(news) = self.tracer.as_mut().and_then(Tracer::news) {
+        for news in self.tracer.as_mut().map(Tracer::news).unwrap_or_default() {
             match news {
                 News::Executed => {
                     if std::mem::take(&mut self.unheld) {

@@ -4,6 +4,7 @@
 //! for that. The session tells it what to wait for, hears over a descriptor that
 //! it holds somebody, does what is to be done there, and lets it go.
 
+mod letterbox;
 mod subject;
 mod table;
 mod thread;
@@ -12,9 +13,8 @@ mod tree;
 use crate::driver::DriverError;
 use crate::model::SyscallPoint;
 use crate::sys::{Filter, Gate, Program};
-use rustix::event::{EventfdFlags, eventfd};
-use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::collections::VecDeque;
+use letterbox::Letterbox;
+use rustix::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -55,15 +55,13 @@ enum Order {
 /// What the session and the thread share.
 #[derive(Debug)]
 struct Shared {
-    news: Mutex<VecDeque<News>>,
+    news: Letterbox<News>,
     wanted: Mutex<Option<Wanted>>,
-    told: OwnedFd,
 }
 
 impl Shared {
     fn say(&self, news: News) {
-        self.news.lock().unwrap_or_else(PoisonError::into_inner).push_back(news);
-        let _ = rustix::io::write(&self.told, &1u64.to_ne_bytes());
+        self.news.put(news);
     }
 }
 
@@ -95,9 +93,8 @@ impl Tracer {
         let names: Vec<&str> = aims.iter().map(|aim| aim.point.name.as_str()).collect();
         // Without a filter the agent keeps its right to gain privileges by exec.
         program.trace_by(far.as_raw_fd(), (!names.is_empty()).then(|| Filter::new(&table::marked(&names))));
-        let told =
-            eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(DriverError::system("make an event"))?;
-        let shared = Arc::new(Shared { news: Mutex::default(), wanted: Mutex::default(), told });
+        let news = Letterbox::new().map_err(DriverError::system("make an event"))?;
+        let shared = Arc::new(Shared { news, wanted: Mutex::default() });
         let (orders, obeyed) = channel();
         let theirs = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
@@ -112,18 +109,18 @@ impl Tracer {
 
     /// Readable when there is news.
     pub(super) fn events(&self) -> BorrowedFd<'_> {
-        self.shared.told.as_fd()
+        self.shared.news.events()
     }
 
     /// What it has to say.
-    pub(super) fn news(&mut self) -> Option<News> {
-        let news = self.shared.news.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-        match news {
-            Some(News::Executed) => (self.holding, self.executed) = (true, true),
-            Some(News::Held(_)) => self.holding = true,
-            Some(News::Lost(_)) => {}
-            // Nothing is left: the event may be taken. What comes now is told anew.
-            None => drop(rustix::io::read(&self.shared.told, &mut [0u8; 8])),
+    pub(super) fn news(&mut self) -> Vec<News> {
+        let news = self.shared.news.take();
+        for one in &news {
+            match one {
+                News::Executed => (self.holding, self.executed) = (true, true),
+                News::Held(_) => self.holding = true,
+                News::Lost(_) => {}
+            }
         }
         news
     }
