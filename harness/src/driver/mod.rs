@@ -116,6 +116,8 @@ pub enum Timer {
     Wait,
     /// From the last injection to the KILL.
     Grace,
+    /// From the KILL to the end of the agent.
+    Die,
     /// For what is on its way out, once the agent has ended.
     Settle,
     /// For survivors that may end by themselves.

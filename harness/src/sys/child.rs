@@ -171,6 +171,25 @@ pub(super) fn kill_all(signal: i32) {
     unsafe { libc::kill(-1, signal) };
 }
 
+/// A child that has ended, and its wait status. It stays to be waited for.
+pub(super) fn look_at_ended() -> Option<(i32, i32)> {
+    // SAFETY: siginfo_t is plain data.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL;
+    // SAFETY: the struct is ours; WNOWAIT leaves the child as it is.
+    if unsafe { libc::waitid(libc::P_ALL, 0, &raw mut info, options) } != 0 {
+        return None;
+    }
+    // SAFETY: filled by waitid, or zero when no child has ended.
+    let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+    let status = match info.si_code {
+        libc::CLD_EXITED => (status & 0xff) << 8,
+        libc::CLD_DUMPED => status | 0x80,
+        _ => status,
+    };
+    (pid > 0).then_some((pid, status))
+}
+
 /// Whether this is a child that was not waited for yet: its pid is its own.
 pub(super) fn is_own_child(pid: i32) -> bool {
     // SAFETY: siginfo_t is plain data.

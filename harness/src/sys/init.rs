@@ -441,7 +441,19 @@ fn host(
     loop {
         let mut watched = [PollFd::from_borrowed_fd(children, PollFlags::IN)];
         let _ = poll(&mut watched, None);
-        drain_and_reap(socket, children);
+        tell_and_reap(socket, children);
+    }
+}
+
+/// Reports every child that has ended, and only then waits for it: a host can be
+/// killed in between, and an end that was waited for but not reported would be lost.
+/// One that was reported and not waited for is reported by the init again.
+fn tell_and_reap(socket: BorrowedFd<'_>, children: BorrowedFd<'_>) {
+    let mut events = [0u8; 1024];
+    let _ = rustix::io::read(children, &mut events);
+    while let Some((pid, status)) = child::look_at_ended() {
+        say(socket, Report::Reaped { pid, status });
+        child::wait_for(pid);
     }
 }
 

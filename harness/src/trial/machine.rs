@@ -1,7 +1,7 @@
 //! The transition table of a trial. No IO, no clock: events in, actions out.
 
 use crate::driver::{Action, Event, Look, Occasion, Timer};
-use crate::model::{Point, PointSpec, Step, TrialPlan};
+use crate::model::{Point, PointSpec, Step, TrialPlan, format_span};
 use std::time::Duration;
 
 /// How long things may take. Spans, not points in time.
@@ -53,7 +53,10 @@ pub enum State {
     /// Nothing runs yet.
     Ready,
     /// The agent is being started.
-    Starting,
+    Starting {
+        /// How often the time for that was granted.
+        round: u32,
+    },
     /// Waiting for a point.
     Reaching {
         /// Index of the operation.
@@ -148,7 +151,7 @@ impl Machine {
         } else {
             Action::SetTimer(Timer::Reach, self.limits.reach)
         };
-        (State::Starting, vec![limit, Action::Start])
+        (State::Starting { round: 0 }, vec![limit, Action::Start])
     }
 
     /// What follows an event.
@@ -164,17 +167,14 @@ impl Machine {
             (_, Event::Lost(why)) => done(Outcome::Lost(why.clone())),
             (_, Event::Interrupted) => done(Outcome::Interrupted),
 
-            (State::Starting, Event::Started) if self.ops.is_empty() => {
+            (State::Starting { .. }, Event::Started) if self.ops.is_empty() => {
                 (State::Controlling { idle: None, round: 0, rests: 0 }, vec![arm_idle()])
             }
-            (State::Starting, Event::Started) => self.advance(0),
+            (State::Starting { .. }, Event::Started) => self.advance(0),
 
             // What counts is the time from the start on, and starting can take long.
-            (State::Starting, Event::Timer(Timer::Horizon)) => {
-                (State::Starting, vec![Action::SetTimer(Timer::Horizon, self.limits.horizon)])
-            }
-            (State::Starting, Event::Timer(Timer::Reach)) => {
-                (State::Starting, vec![Action::SetTimer(Timer::Reach, self.limits.reach)])
+            (State::Starting { round }, Event::Timer(timer @ (Timer::Horizon | Timer::Reach))) => {
+                self.starting(*round, *timer)
             }
 
             (State::Reaching { op }, Event::Reached(reached)) if op == reached => self.advance(op + 1),
@@ -197,6 +197,9 @@ impl Machine {
             (State::Pausing { .. } | State::Grace, Event::LeaderEnded(_)) => self.settle(false),
             (State::Grace, Event::Timer(Timer::Grace)) => self.kill(),
             (State::Killing, Event::LeaderEnded(_)) => self.settle(true),
+            (State::Killing, Event::Timer(Timer::Die)) => {
+                done(Outcome::Lost(format!("the agent did not end within {} of SIGKILL", format_span(TO_DIE))))
+            }
 
             (State::Settling { killed, round: 0 }, Event::Quiet) => done(over(*killed)),
             // Whoever was seen before has ended meanwhile: that must be on record.
@@ -236,7 +239,7 @@ impl Machine {
 
             // Started comes first; only a settling trial or a control has no leader left to end;
             // a point that was armed and is not waited for any more is a driver's mistake.
-            (State::Starting, _)
+            (State::Starting { .. }, _)
             | (State::Settling { .. } | State::Lingering { .. }, Event::LeaderEnded(_))
             | (_, Event::Started | Event::Quiet) => return Err(illegal()),
             (State::Controlling { .. } | State::Settling { .. }, Event::Reached(_)) => return Err(illegal()),
@@ -245,6 +248,15 @@ impl Machine {
             (_, Event::Timer(_) | Event::Reached(_) | Event::Looked(_)) => (state.clone(), Vec::new()),
             (State::Ready | State::Done(_), _) => return Err(illegal()),
         })
+    }
+
+    /// What follows when the agent has not started in time.
+    fn starting(&self, round: u32, timer: Timer) -> Next {
+        if round >= START_ROUNDS {
+            return done(Outcome::Lost("the agent did not start in time".to_owned()));
+        }
+        let span = if timer == Timer::Horizon { self.limits.horizon } else { self.limits.reach };
+        (State::Starting { round: round + 1 }, vec![Action::SetTimer(timer, span)])
     }
 
     /// What follows a look at a control that may be at rest.
@@ -289,7 +301,9 @@ impl Machine {
     }
 
     fn kill(&self) -> Next {
-        (State::Killing, vec![Action::Census(Occasion::GraceEnd), Action::KillLeader])
+        let actions =
+            vec![Action::Census(Occasion::GraceEnd), Action::KillLeader, Action::SetTimer(Timer::Die, TO_DIE)];
+        (State::Killing, actions)
     }
 
     fn settle(&self, killed: bool) -> Next {
@@ -311,6 +325,13 @@ impl Machine {
         }
     }
 }
+
+/// How often an agent is given the time to start again.
+const START_ROUNDS: u32 = 10;
+
+/// How long an agent that was sent KILL is waited for: one that waits for a device in
+/// the kernel does not end before that answers.
+const TO_DIE: Duration = Duration::from_secs(60);
 
 /// How soon an idle control is looked at again.
 const RECHECK: Duration = Duration::from_millis(200);

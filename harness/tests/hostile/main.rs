@@ -21,6 +21,7 @@ const TESTS: &[(&str, Body)] = &[
     ("an_agent_deaf_to_every_signal_is_killed", processes::deaf),
     ("kill_everything_hits_only_the_cell", processes::kill_everything),
     ("a_host_that_is_killed_or_stopped_is_no_loss", processes::host_gone),
+    ("an_agent_and_its_host_may_end_together", processes::ends_with_its_host),
     ("names_sessions_and_closed_descriptors_hide_nobody", processes::disguised),
     ("an_agent_that_stops_itself_is_killed", processes::stops_itself),
     ("what_cannot_run_says_why", processes::cannot_run),

@@ -3,7 +3,7 @@
 use crate::bench::{Bench, codes, said};
 use libtest_mimic::Failed;
 use quietus::driver::Occasion;
-use quietus::model::{Ended, ProcessRecord, Signal};
+use quietus::model::{Ended, ProcessRecord, Signal, Stdin};
 use quietus::trial::{Outcome, TrialRecord};
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
@@ -106,6 +106,20 @@ os._exit(7)
         let record = bench.python(&program).at("output:/did it/", "parent-death").run();
         let ended = record.evidence.ended;
         assert_eq!((&record.outcome, ended), (&Outcome::Ended, Some(Ended::Exited(7))), "{signal}");
+    }
+    Ok(())
+}
+
+/// An agent that ends because its parent dies is waited for by either of two: its
+/// dying parent, or the init. Whoever it is, the end is told.
+pub(crate) fn ends_with_its_host(bench: &Bench) -> Result<(), Failed> {
+    for _ in 0..100 {
+        let record = bench
+            .agent(["sh", "-c", "echo ready; read line; exit 7"])
+            .stdin(Stdin::Open)
+            .at("output:/ready/", "parent-death")
+            .run();
+        assert_eq!((&record.outcome, record.evidence.ended), (&Outcome::Ended, Some(Ended::Exited(7))));
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use super::streams::Streams;
 use crate::cell::{FileWatch, Modes, ScreenScanner};
 use crate::driver::tracer::{News, Tracer};
 use crate::driver::{Action, DriverError, Event, Evidence, Interrupt, Reaped, Request, Session, Timer};
-use crate::model::{Ended, IpcObject, Point, PointSpec, ProcessId};
+use crate::model::{Ended, IpcObject, Point, PointSpec, ProcessId, Step};
 use crate::sys::{Command, Report};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, OwnedFd};
@@ -74,6 +74,8 @@ pub(in crate::driver) struct TrialSession<P> {
     /// The agent by its descriptor; none if it ended before it could be opened.
     pub(super) leader: Option<Started>,
     pub(super) host: Option<Started>,
+    /// Whether it has or had a host.
+    hosted: bool,
     pub(super) helpers: BTreeSet<ProcessId>,
     pub(super) roles: Roles,
     pub(super) evidence: Evidence,
@@ -128,6 +130,7 @@ impl<P: Place> TrialSession<P> {
             leader_pid: None,
             leader: None,
             host: None,
+            hosted: request.plan.acts.iter().any(|act| act.send.has(Step::ParentDeath)),
             helpers: BTreeSet::new(),
             roles: Roles::default(),
             evidence,
@@ -474,6 +477,8 @@ impl<P: Place> TrialSession<P> {
             }
             (self.evidence.ended, self.evidence.ended_at) = (Some(ended), Some(at));
             self.say(Event::LeaderEnded(ended));
+        } else if self.leader_pid == Some(pid) && self.hosted {
+            // Its host was killed before it could wait for it: the init tells again.
         } else if self.predicate_pid == Some(pid) {
             self.predicate_pid = None;
             self.predicate_ended(ended);

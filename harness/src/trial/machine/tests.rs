@@ -105,7 +105,18 @@ fn the_grace_ends_in_a_kill() {
     let machine = machine(&["start"], "TERM");
     let (state, actions) = follow(&machine, &[Event::Started, Event::Timer(Timer::Grace), ENDED, Event::Quiet]);
     assert_eq!(state, State::Done(Outcome::Killed));
-    assert_eq!(actions[2], [Action::Census(Occasion::GraceEnd), Action::KillLeader]);
+    assert_eq!(actions[2][..2], [Action::Census(Occasion::GraceEnd), Action::KillLeader]);
+    let stuck = [Event::Started, Event::Timer(Timer::Grace), Event::Timer(Timer::Reach), Event::Timer(Timer::Die)];
+    assert!(matches!(follow(&machine, &stuck).0, State::Done(Outcome::Lost(_))), "no KILL is waited for without end");
+}
+
+#[test]
+fn an_agent_that_does_not_start_is_not_waited_for_without_end() {
+    for (machine, timer) in [(machine(&["start"], "TERM"), Timer::Reach), (control(), Timer::Horizon)] {
+        let late = vec![Event::Timer(timer); 10];
+        assert_eq!(follow(&machine, &late).0, State::Starting { round: 10 });
+        assert!(matches!(follow(&machine, &[&late[..], &late[..1]].concat()).0, State::Done(Outcome::Lost(_))));
+    }
 }
 
 #[test]
@@ -142,7 +153,8 @@ fn a_control_ends_by_itself_or_at_rest() {
 }
 
 fn states() -> Vec<State> {
-    let mut states = vec![State::Ready, State::Starting, State::Grace, State::Killing, State::Done(Outcome::Ended)];
+    let mut states =
+        vec![State::Ready, State::Starting { round: 0 }, State::Grace, State::Killing, State::Done(Outcome::Ended)];
     for op in 0..3 {
         states.extend([State::Reaching { op }, State::Pausing { op }]);
     }
@@ -160,8 +172,17 @@ fn events() -> Vec<Event> {
     let mut events = vec![Event::Started, ENDED, Event::Quiet, Event::Lost("gone".to_owned()), Event::Interrupted];
     events.extend([Event::Reached(0), Event::Reached(1), Event::Reached(usize::MAX)]);
     events.extend(
-        [Timer::Reach, Timer::Wait, Timer::Grace, Timer::Settle, Timer::Linger, Timer::Horizon, Timer::Recheck]
-            .map(Event::Timer),
+        [
+            Timer::Reach,
+            Timer::Wait,
+            Timer::Grace,
+            Timer::Die,
+            Timer::Settle,
+            Timer::Linger,
+            Timer::Horizon,
+            Timer::Recheck,
+        ]
+        .map(Event::Timer),
     );
     for alive in 0..2 {
         events.extend([look(alive, false, false), look(alive, true, false), look(alive, false, true)]);
@@ -198,13 +219,14 @@ fn an_interrupt_or_a_loss_ends_every_state() {
 
 proptest! {
     #[test]
-    fn any_course_of_events_ends_or_is_refused(indices in prop::collection::vec(0usize..21, 0..60), with_acts: bool) {
+    fn any_course_of_events_ends_or_is_refused(indices in prop::collection::vec(0usize..22, 0..60), with_acts: bool) {
         let machine = if with_acts { machine(&["output:/x/", "+time:10ms"], "TERM,1ms,INT") } else { control() };
         let all = events();
         let (mut state, _) = machine.begin();
         for index in indices {
             if let Some(Ok((next, actions))) = all.get(index).map(|event| machine.step(&state, event)) {
-                prop_assert!(next != State::Ready && (next != State::Starting || state == State::Starting));
+                let starting = |state: &State| matches!(state, State::Starting { .. });
+                prop_assert!(next != State::Ready && (!starting(&next) || starting(&state)));
                 prop_assert!(actions.iter().all(|action| *action != Action::Start), "an agent starts once");
                 state = next;
             }
