@@ -181,7 +181,9 @@ pub(super) fn look_at_ended() -> Option<(i32, i32)> {
         return None;
     }
     // SAFETY: filled by waitid, or zero when no child has ended.
-    let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+    let pid = unsafe { info.si_pid() };
+    // SAFETY: the same.
+    let status = unsafe { info.si_status() };
     let status = match info.si_code {
         libc::CLD_EXITED => (status & 0xff) << 8,
         libc::CLD_DUMPED => status | 0x80,
