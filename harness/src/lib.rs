@@ -15,3 +15,4 @@ pub mod model;
 pub mod scenario;
 pub mod sys;
 pub mod trial;
+pub mod windows;

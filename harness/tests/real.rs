@@ -15,7 +15,7 @@ use quietus::cell::CellOptions;
 use quietus::driver::{FullDriver, Interrupt};
 use quietus::explore::{Check, Planned, check};
 use quietus::model::{Act, Stdin, StdinThen, TrialPlan};
-use quietus::scenario::Kind;
+use quietus::scenario::{Kind, Strategy};
 use quietus_reports::{Finding, Outcome, Run, Severity};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -143,6 +143,8 @@ fn wanted(real: &Real, directory: &Path) -> Check {
         confirm: 1,
         jobs: 2,
         budget: None,
+        strategy: Strategy::Check,
+        exhaustive: false,
         rules: Rules { kind: real.kind, survivors: Vec::new(), exit: None, within: None, log: Vec::new() },
         allows: Vec::new(),
         today: "2026-01-01".to_owned(),

@@ -1,7 +1,7 @@
 //! The command line, as clap reads it.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use quietus::model::{Injection, PointSpec, Profile, parse_span};
+use quietus::model::{Injection, PointSpec, Profile, Signal, parse_span};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -22,6 +22,13 @@ pub(crate) enum Command {
     /// Terminate a program at many moments and name what it leaves behind
     #[command(after_help = CHECK_HELP)]
     Check(CheckArguments),
+    /// Terminate a program in every window: each stretch of its run in which it
+    /// makes a difference
+    #[command(after_help = SWEEP_HELP)]
+    Sweep(SweepArguments),
+    /// Show a program's windows and what is live in each, and terminate nothing
+    #[command(after_help = WINDOWS_HELP)]
+    Windows(WindowsArguments),
     /// Run scenario files
     Run(RunArguments),
     /// Run one trial again, by its token or from a JSON report, and show its timeline
@@ -61,6 +68,21 @@ Examples:
   quietus check -- python3 agent.py
   quietus check --at 'output:/ready/' --send TERM --grace 5s -- ./server
   quietus check --profile kubernetes -- node server.js";
+
+const SWEEP_HELP: &str = "\
+A window is a stretch of the undisturbed run in which what is live does not change:
+no file, process, lock, socket comes or goes, no signal gets another meaning. Each is
+tried at its first moment and in its longest wait. Windows in which the same is live
+stand for each other.
+
+Examples:
+  quietus sweep -- python3 agent.py
+  quietus sweep --send KILL -- git commit -m x
+  quietus sweep --budget 2m agent.toml";
+
+const WINDOWS_HELP: &str = "\
+Example:
+  quietus windows -- sh -c 'touch a.tmp; sleep 1; mv a.tmp a'";
 
 const REPLAY_HELP: &str = "\
 Examples:
@@ -139,14 +161,11 @@ pub(crate) struct OutputArguments {
     pub(crate) progress: ProgressArgument,
 }
 
+/// How the agent is terminated.
 #[derive(Debug, Args)]
-pub(crate) struct CheckArguments {
-    /// Terminate here instead of at the default set of moments; several are
-    /// reached one after the other
-    #[arg(long, value_name = "POINT")]
-    pub(crate) at: Vec<PointSpec>,
-    /// What to do, and nothing else [default: TERM; without --at also INT, and the
-    /// other ways programs are ended]
+pub(crate) struct TerminateArguments {
+    /// What to do, and nothing else [default: TERM; a check without --at also tries
+    /// INT and the other ways programs are ended]
     #[arg(long, value_name = "INJECTION", conflicts_with = "profile")]
     pub(crate) send: Option<Injection>,
     /// Terminate as this platform does, and in no other way
@@ -165,6 +184,63 @@ pub(crate) struct CheckArguments {
     /// Start no trial after this time
     #[arg(long, value_name = "TIME", value_parser = span)]
     pub(crate) budget: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SweepArguments {
+    /// Try the moment after every recorded system call, not one for each window: many
+    /// more trials that find the same, unless a window is wrong
+    #[arg(long)]
+    pub(crate) exhaustive: bool,
+    /// A scenario file, whose agent is swept
+    #[arg(value_name = "SCENARIO", conflicts_with = "program")]
+    pub(crate) scenario: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) terminate: TerminateArguments,
+    #[command(flatten)]
+    pub(crate) agent: AgentArguments,
+    #[command(flatten)]
+    pub(crate) runner: RunnerArguments,
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
+    /// The program and its arguments
+    #[arg(last = true, value_name = "CMD")]
+    pub(crate) program: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WindowsArguments {
+    /// The signal whose effect is predicted
+    #[arg(long, value_name = "SIGNAL", default_value = "TERM")]
+    pub(crate) signal: Signal,
+    /// List every window and every life
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+    /// Say nothing but the map
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) agent: AgentArguments,
+    /// The program and its arguments
+    #[arg(required = true, last = true, value_name = "CMD")]
+    pub(crate) program: Vec<OsString>,
+}
+
+impl WindowsArguments {
+    /// No trial is run.
+    pub(crate) fn runner(&self) -> RunnerArguments {
+        RunnerArguments { jobs: None, confirm: None }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// Terminate here instead of at the default set of moments; several are
+    /// reached one after the other
+    #[arg(long, value_name = "POINT")]
+    pub(crate) at: Vec<PointSpec>,
+    #[command(flatten)]
+    pub(crate) terminate: TerminateArguments,
     #[command(flatten)]
     pub(crate) agent: AgentArguments,
     #[command(flatten)]

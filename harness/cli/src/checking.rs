@@ -2,6 +2,7 @@
 
 use crate::args::{
     AgentArguments, CheckArguments, GuaranteeArgument, KindArgument, NetworkArgument, RunnerArguments, StdinArgument,
+    TerminateArguments,
 };
 use crate::exit::{Exit, Failure};
 use crate::output;
@@ -12,7 +13,7 @@ use quietus::cell::CellOptions;
 use quietus::driver::{Containment, Driver, DriverError, FullDriver, Interrupt, PortableDriver, PortableOptions};
 use quietus::explore::{Check, DEFAULT_GRACE, Planned, check};
 use quietus::model::{Act, Injection, Point, PointSpec, Stdin, Step, TrialPlan, format_span};
-use quietus::scenario::Kind;
+use quietus::scenario::{Kind, Strategy};
 use quietus_reports::{Format, Gate, Guarantee, Host, Report, Run, Totals};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -21,14 +22,7 @@ use std::time::Duration;
 pub(crate) fn run(arguments: CheckArguments, interrupt: &Interrupt) -> Result<Exit, Failure> {
     output::plan(&arguments.output)?;
     let (mut wanted, guarantee) = base(&arguments.agent, &arguments.runner, arguments.program.clone())?;
-    let profile = arguments.profile;
-    wanted.send = arguments.send.clone().or_else(|| profile.map(|profile| profile.injection()));
-    wanted.grace = arguments.grace.or_else(|| profile.map(|profile| profile.grace)).unwrap_or(DEFAULT_GRACE);
-    wanted.pid1 |= profile.is_some_and(|profile| profile.pid1);
-    wanted.pty |= profile.is_some_and(|profile| profile.pty);
-    wanted.control_exit = arguments.control_exit;
-    wanted.repeat = arguments.repeat;
-    wanted.budget = arguments.budget;
+    terminate(&mut wanted, &arguments.terminate)?;
     if arguments.at.first().is_some_and(|spec| spec.relative) {
         return Err(Failure::usage(format!(
             "the first --at cannot be relative: `{}` counts from nothing",
@@ -37,11 +31,6 @@ pub(crate) fn run(arguments: CheckArguments, interrupt: &Interrupt) -> Result<Ex
     }
     if arguments.at.iter().skip(1).any(|spec| spec.point == Point::Start) {
         return Err(Failure::usage("`start` can only be the first --at"));
-    }
-    if wanted.pid1 && wanted.send.as_ref().is_some_and(|send| send.has(Step::ParentDeath)) {
-        return Err(Failure::usage(
-            "parent-death cannot be tried on PID 1: the end of its parent is the end of its namespace",
-        ));
     }
     if !arguments.at.is_empty() {
         wanted.trials = vec![exactly(&wanted, arguments.at)];
@@ -54,6 +43,24 @@ pub(crate) fn run(arguments: CheckArguments, interrupt: &Interrupt) -> Result<Ex
     let report = report(vec![run?], driver.guarantee(), &started);
     output::write(&report, &arguments.output)?;
     Ok(finish(&report, interrupt))
+}
+
+/// Takes in how the agent is to be terminated.
+pub(crate) fn terminate(wanted: &mut Check, arguments: &TerminateArguments) -> Result<(), Failure> {
+    let profile = arguments.profile;
+    wanted.send = arguments.send.clone().or_else(|| profile.map(|profile| profile.injection()));
+    wanted.grace = arguments.grace.or_else(|| profile.map(|profile| profile.grace)).unwrap_or(DEFAULT_GRACE);
+    wanted.pid1 |= profile.is_some_and(|profile| profile.pid1);
+    wanted.pty |= profile.is_some_and(|profile| profile.pty);
+    wanted.control_exit = arguments.control_exit;
+    wanted.repeat = arguments.repeat;
+    wanted.budget = arguments.budget;
+    if wanted.pid1 && wanted.send.as_ref().is_some_and(|send| send.has(Step::ParentDeath)) {
+        return Err(Failure::usage(
+            "parent-death cannot be tried on PID 1: the end of its parent is the end of its namespace",
+        ));
+    }
+    Ok(())
 }
 
 /// The trial that --at asks for.
@@ -116,6 +123,8 @@ pub(crate) fn base(
         confirm: runner.confirm.unwrap_or(3),
         jobs: jobs(runner),
         budget: None,
+        strategy: Strategy::Check,
+        exhaustive: false,
         rules: Rules { kind: Kind::Job, survivors: Vec::new(), exit: None, within: None, log: Vec::new() },
         allows: Vec::new(),
         today: today(),

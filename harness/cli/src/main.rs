@@ -4,11 +4,13 @@ mod args;
 mod checking;
 mod doctor;
 mod exit;
+mod mapping;
 mod output;
 mod progress;
 mod quote;
 mod replaying;
 mod scenarios;
+mod sweeping;
 
 use args::{Arguments, Command, ExplainArguments, SchemaFormat};
 use clap::{CommandFactory, Parser};
@@ -36,6 +38,8 @@ fn main() -> ExitCode {
 fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.command {
         Command::Check(arguments) => checking::run(arguments, &listen()?),
+        Command::Sweep(arguments) => sweeping::run(arguments, &listen()?),
+        Command::Windows(arguments) => mapping::run(&arguments, &listen()?),
         Command::Run(arguments) => scenarios::run(&arguments, &listen()?),
         Command::Replay(arguments) => replaying::run(arguments, &listen()?),
         Command::Explain(arguments) => explain(&arguments),

@@ -3,8 +3,7 @@
 use super::processes::leader;
 use super::rules::allowed_exit;
 use super::{Case, Found};
-use crate::model::Occasion;
-use crate::model::{Census, Ended, ProcessRecord, Signal, Step, format_span};
+use crate::model::{Census, Ended, Occasion, ProcessRecord, Signal, SignalMasks, Step, format_span};
 use crate::scenario::Kind;
 use quietus_reports::{Code, Severity};
 use std::collections::BTreeSet;
@@ -77,7 +76,7 @@ fn by_signal(
             )
             .with_cause(Some(format!("{sent} is set to be ignored (SigIgn)")));
         }
-        if signals.iter().all(|signal| masks.blocks(*signal)) {
+        if signals.iter().all(|signal| masks.blocks(*signal)) && !is_in_handler(case, signals, masks) {
             return Found::new(
                 Code::SignalIgnored,
                 subject,
@@ -110,6 +109,14 @@ fn by_signal(
         }
     }
     Found::new(Code::Hang, subject, format!("the agent did not end within {grace} of {sent} and was killed"), &[&names])
+}
+
+/// A handler blocks its own signal while it runs: where the signal could be taken
+/// when it came, and has a handler, that has been entered and not been left.
+fn is_in_handler(case: Case<'_>, signals: &[Signal], masks: SignalMasks) -> bool {
+    let before = case.evidence.censuses.get(&Occasion::Injection);
+    let before = before.and_then(|census| census.find(case.evidence.leader?)).map(|agent| agent.masks);
+    before.is_some_and(|before| signals.iter().all(|signal| !before.blocks(*signal) && masks.catches(*signal)))
 }
 
 /// Why the kernel threw the signal away when it came: what the agent set up later
@@ -163,6 +170,13 @@ fn threads(agent: &ProcessRecord) -> Vec<String> {
         .iter()
         .take(8)
         .map(|thread| {
+            // Held for a moment, at a signal or at a system call of the trial's point.
+            if thread.state == 't' {
+                return format!(
+                    "thread {} `{}`: it runs, and gets signals or makes system calls",
+                    thread.tid, thread.name
+                );
+            }
             let call = thread.syscall.as_deref().map(|call| format!(" in {call}")).unwrap_or_default();
             let place = thread.wchan.as_deref().map(|place| format!(" ({place})")).unwrap_or_default();
             format!("thread {} `{}`: state {}{call}{place}", thread.tid, thread.name, thread.state)

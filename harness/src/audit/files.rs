@@ -72,6 +72,9 @@ fn classify(path: &str, node: &FileNode, case: Case<'_>) -> Option<Code> {
     })
 }
 
+/// What is said where the maker of a file is only guessed.
+pub(crate) const MAKER_UNKNOWN: &str = "nobody had it open then: it was made by this process or by one that it started";
+
 /// Who had the path open when the agent was last seen, or the agent itself.
 fn origin(path: &str, evidence: &Evidence) -> (Option<Origin>, Option<String>) {
     for occasion in [Occasion::Injection, Occasion::GraceEnd, Occasion::Settled, Occasion::Idle] {
@@ -88,8 +91,7 @@ fn origin(path: &str, evidence: &Evidence) -> (Option<Origin>, Option<String>) {
             );
         }
     }
-    let unseen = "nobody had it open then: it was made by this process or by one that it started".to_owned();
-    (leader(evidence), Some(unseen))
+    (leader(evidence), Some(MAKER_UNKNOWN.to_owned()))
 }
 
 fn size_text(bytes: u64) -> String {

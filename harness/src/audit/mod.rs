@@ -15,6 +15,7 @@ mod terminal;
 mod torn;
 
 pub use expected::{Expected, learn};
+pub(crate) use files::MAKER_UNKNOWN;
 pub use found::Found;
 pub use rules::{Rules, allowed_exit};
 

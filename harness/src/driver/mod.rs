@@ -73,6 +73,8 @@ pub struct Request {
     pub prepare: Vec<Vec<OsString>>,
     /// What is planned.
     pub plan: TrialPlan,
+    /// Whether what the agent does is recorded. That takes the full guarantee.
+    pub record: bool,
     /// Ends the trial early when a person asks for it.
     pub interrupt: Interrupt,
 }

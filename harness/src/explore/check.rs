@@ -1,15 +1,18 @@
 //! One check from start to end: control, trials, confirmation, report.
 
+use super::again::addressed_again;
 use super::control::{self, Learned};
 use super::gather::Gatherer;
 use super::parallel::in_parallel;
 use super::plan::{self, Planned, Wanted, default_set};
-use crate::audit::{Case, Expected, Found, Rules, audit};
+use super::sweep::{Aimed, Sweep, coverage};
+use crate::audit::{Case, Expected, Found, MAKER_UNKNOWN, Rules, audit};
 use crate::driver::{Driver, DriverError, Interrupt, Request};
 use crate::model::{FileTree, Injection, PointSpec, Stdin, Token, TrialPlan};
-use crate::scenario::{Allow, Kind};
+use crate::scenario::{Allow, Kind, Strategy};
 use crate::trial::{Limits, Outcome, TrialRecord, run_trial};
-use quietus_reports::{AgentKind, Run, Trial, Verdict};
+use crate::windows::Map;
+use quietus_reports::{AgentKind, Finding, Origin, Run, Trial, Verdict};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -47,7 +50,12 @@ pub struct Check {
     pub settle: Duration,
     /// How long an undisturbed agent at rest is waited for.
     pub horizon: Duration,
-    /// Exactly these trials instead of the default set, if there are any. Their
+    /// Who chooses the trials.
+    pub strategy: Strategy,
+    /// Of a sweep: a trial after every system call that is recorded, not only one for
+    /// each window.
+    pub exhaustive: bool,
+    /// Exactly these trials instead of chosen ones, if there are any. Their
     /// standard input is filled in.
     pub trials: Vec<Planned>,
     /// How often each trial runs.
@@ -115,6 +123,7 @@ impl Runner<'_> {
             directory: self.check.directory.clone(),
             prepare: self.check.prepare.clone(),
             plan: plan.clone(),
+            record: false,
             interrupt: self.interrupt.clone(),
         }
     }
@@ -131,9 +140,15 @@ impl Runner<'_> {
         }
     }
 
+    /// Whether what the controls do is recorded.
+    pub(super) fn records(&self) -> bool {
+        self.check.strategy == Strategy::Sweep
+    }
+
     pub(super) fn control(&self, plan: &TrialPlan, horizon: Option<Duration>) -> Result<TrialRecord, DriverError> {
         let reach = self.check.horizon * 6;
-        run_trial(self.driver, &self.request(plan), self.limits(reach, Duration::ZERO, horizon))
+        let request = Request { record: self.records(), ..self.request(plan) };
+        run_trial(self.driver, &request, self.limits(reach, Duration::ZERO, horizon))
     }
 
     fn trial(&self, plan: &TrialPlan, learned: &Learned, linger: Duration) -> Result<TrialRecord, DriverError> {
@@ -170,26 +185,60 @@ pub fn check(
     let runner = Runner { driver, check, interrupt };
     let learned = control::observe(&runner, progress)?;
     let rules = Rules { kind: learned.kind, ..check.rules.clone() };
-    let planned = plans(check, &learned);
+    let (planned, windows): (Vec<Planned>, Vec<Option<usize>>) = plans(check, &learned).into_iter().unzip();
     progress.planned(planned.len());
     let go_on = || !interrupt.is_raised() && check.budget.is_none_or(|budget| began.elapsed() < budget);
     // Side by side, agents that listen on a port of the host would disturb each other.
     let jobs = if learned.uses_ports && !check.private_network { 1 } else { check.jobs };
-    let results = in_parallel(&planned, jobs, &go_on, &|index, planned| {
+    let work = |index: usize, planned: &Planned| {
         let (planned, record) = run_with_retry(&runner, planned, &learned);
         let (trial, found) = told(index, &planned, record, &runner, &learned, &rules);
         progress.trial(&trial);
         (planned, trial, found)
-    });
+    };
+    let mut results = in_parallel(&planned, jobs, &go_on, &work);
+    let missed: Vec<(usize, usize, &Planned)> = results
+        .iter()
+        .zip(&windows)
+        .enumerate()
+        .filter(|(_, (result, _))| {
+            result.as_ref().is_some_and(|(_, trial, _)| trial.outcome == quietus_reports::Outcome::Missed)
+        })
+        .filter_map(|(place, (_, window))| Some((place, (*window)?, planned.get(place)?)))
+        .collect();
+    if !missed.is_empty() && go_on() {
+        let of_windows: Vec<(usize, &Planned)> =
+            missed.iter().map(|(_, window, planned)| (*window, *planned)).collect();
+        progress.control("undisturbed, once more: some windows were missed");
+        let moved = addressed_again(&runner, &learned, &of_windows);
+        let plans: Vec<Planned> = moved.iter().map(|(_, planned)| planned.clone()).collect();
+        let retried = in_parallel(&plans, jobs, &go_on, &work);
+        for ((window, planned), result) in moved.iter().zip(retried) {
+            let place = missed
+                .iter()
+                .find(|(_, number, before)| number == window && before.label == planned.label)
+                .map(|(place, ..)| *place);
+            if let (Some(place), Some(result)) = (place.and_then(|place| results.get_mut(place)), result) {
+                *place = Some(result);
+            }
+        }
+    }
     let mut gatherer = Gatherer::default();
     learned.found.iter().for_each(|found| gatherer.control(found.clone()));
     let (mut trials, mut shown): (Vec<Trial>, Vec<(Planned, Vec<usize>)>) = (Vec::new(), Vec::new());
-    for (planned, trial, found) in results.into_iter().flatten() {
+    let mut results: Vec<_> =
+        results.into_iter().zip(&windows).filter_map(|(result, window)| Some((result?, *window))).collect();
+    // The report tells them window by window, however they were run.
+    results.sort_by_key(|(_, window)| *window);
+    let mut reached: Vec<(Option<usize>, bool)> = Vec::new();
+    for (index, ((planned, mut trial, found), window)) in results.into_iter().enumerate() {
         let indices = gatherer.trial(&planned, found);
         shown.push((planned, indices));
+        reached.push((window, trial.outcome.reached()));
+        trial.index = u32::try_from(index).unwrap_or(u32::MAX);
         trials.push(trial);
     }
-    let mut notes = if check.trials.is_empty() { plan::left_out(&learned, check.pty) } else { Vec::new() };
+    let mut notes = if strategy(check) == "check" { plan::left_out(&learned, check.pty) } else { Vec::new() };
     let fails = fails_undisturbed(&learned, check);
     notes.extend(fails.clone());
     notes.extend(check.allows.iter().filter(|allow| allow.is_expired(&check.today)).map(|allow| {
@@ -202,6 +251,9 @@ pub fn check(
     if trials.len() < planned.len() {
         let why = if interrupt.is_raised() { "interrupted" } else { "the budget was used up" };
         notes.push(format!("{} of {} trials were not run: {why}", planned.len() - trials.len(), planned.len()));
+    }
+    if let Some(map) = &learned.map {
+        notes.extend(about(map));
     }
     confirm(&runner, &learned, &rules, &mut gatherer, jobs, &go_on, progress);
     let ended_well: Vec<TrialPlan> = trials
@@ -219,14 +271,17 @@ pub fn check(
         .filter(|trial| matches!(trial.outcome, quietus_reports::Outcome::Ended | quietus_reports::Outcome::Killed))
         .count();
     let replay = |token: &Token| format!("{}{token}{}", check.replay.0, check.replay.1);
-    let findings = gatherer.finish(u32::try_from(tried).unwrap_or(u32::MAX), &check.allows, &check.today, &replay);
+    let mut findings = gatherer.finish(u32::try_from(tried).unwrap_or(u32::MAX), &check.allows, &check.today, &replay);
+    if let Some(map) = &learned.map {
+        findings.iter_mut().for_each(|finding| trace_to_maker(finding, map, check));
+    }
     let mut run = Run {
         scenario: check.name.clone(),
         agent: check.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
         kind: kind(learned.kind),
-        strategy: if check.trials.is_empty() { "check" } else { "script" }.to_owned(),
+        strategy: strategy(check).to_owned(),
         control: Some(learned.control),
-        windows: None,
+        windows: learned.map.as_ref().map(|map| coverage(map, &reached)),
         trials,
         findings,
         notes,
@@ -259,7 +314,63 @@ fn kind(kind: Kind) -> AgentKind {
     }
 }
 
-fn plans(check: &Check, learned: &Learned) -> Vec<Planned> {
+fn strategy(check: &Check) -> &'static str {
+    match check.strategy {
+        _ if !check.trials.is_empty() => "script",
+        Strategy::Sweep => "sweep",
+        Strategy::Check | Strategy::Script => "check",
+    }
+}
+
+/// Says of something left at a path who made it, and when.
+fn trace_to_maker(finding: &mut Finding, map: &Map, check: &Check) {
+    let Some(life) = map.life_of(&finding.subject) else { return };
+    let Some(maker) = map.maker(life) else { return };
+    let command = match maker.command {
+        Some(command) => command.to_owned(),
+        None => check.command.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" "),
+    };
+    finding.origin = Some(Origin { role: maker.role.to_owned(), command, source: Some(maker.call.to_owned()) });
+    finding.evidence.retain(|line| line != MAKER_UNKNOWN);
+    let last = map.windows.len().saturating_sub(1);
+    let until = if life.last == last { "to the end".to_owned() } else { format!("to window {}", life.last) };
+    finding.life = Some(format!("made in window {}, live {until} of {last}", life.first));
+}
+
+/// What a reader has to know of the windows.
+fn about(map: &Map) -> Vec<String> {
+    let kinds = map.windows.iter().filter(|window| window.kind == window.number).count();
+    let mut notes = Vec::new();
+    if kinds < map.windows.len() {
+        notes.push(format!(
+            "{} windows of {kinds} kinds: those in which the same is live stand for each other; the first and the last of each kind are tried",
+            map.windows.len()
+        ));
+    }
+    if map.omitted > 0 {
+        notes.push(format!(
+            "the recording was full: {} system calls after it are in no window, so the end of the run was not swept",
+            map.omitted
+        ));
+    }
+    notes
+}
+
+fn plans(check: &Check, learned: &Learned) -> Vec<Aimed> {
+    if let Some(map) = learned.map.as_ref().filter(|_| check.trials.is_empty()) {
+        let sweep = Sweep {
+            send: check.send.clone().unwrap_or_else(Injection::usual),
+            grace: check.grace,
+            stdin: learned.stdin.clone(),
+            pty: check.pty,
+            pid1: check.pid1,
+        };
+        let once = match &learned.moments {
+            Some(moments) => sweep.of_moments(moments.clone()),
+            None => sweep.of_windows(map),
+        };
+        return std::iter::repeat_n(once, check.repeat.max(1) as usize).flatten().collect();
+    }
     let mut planned = if check.trials.is_empty() {
         let wanted = Wanted {
             send: check.send.clone(),
@@ -279,7 +390,7 @@ fn plans(check: &Check, learned: &Learned) -> Vec<Planned> {
     for _ in 1..check.repeat.max(1) {
         planned.extend(once.iter().cloned());
     }
-    planned
+    planned.into_iter().map(|planned| (planned, None)).collect()
 }
 
 /// A point that came too late is tried once more: the agent does not take the same
@@ -298,7 +409,7 @@ fn run_with_retry(
         return (planned.clone(), Ok(record));
     }
     let mut again = planned.clone();
-    if runner.check.trials.is_empty() {
+    if strategy(runner.check) == "check" {
         plan::quicken(&mut again.plan, learned.duration, record.evidence.ended_at.unwrap_or(record.duration));
     }
     let record = runner.trial(&again.plan, learned, Duration::ZERO);
@@ -422,6 +533,34 @@ fn confirm(
             gatherer.confirm(plan, &found);
         }
     }
+}
+
+/// The windows of an agent, without any trial.
+#[derive(Debug, Clone)]
+pub struct Mapped {
+    /// The windows.
+    pub map: Map,
+    /// What kind the agent is.
+    pub kind: Kind,
+    /// Why the undisturbed agent may not be what it should be.
+    pub doubt: Option<String>,
+}
+
+/// Runs the controls and cuts them into windows.
+///
+/// # Errors
+/// As [`check`]; [`CheckError::Control`] when the run could not be recorded.
+pub fn map(
+    driver: &dyn Driver,
+    check: &Check,
+    interrupt: &Interrupt,
+    progress: &dyn Progress,
+) -> Result<Mapped, CheckError> {
+    let runner = Runner { driver, check, interrupt };
+    let learned = control::observe(&runner, progress)?;
+    let doubt = fails_undisturbed(&learned, check);
+    let map = learned.map.ok_or_else(|| CheckError::Control("it was not recorded".to_owned()))?;
+    Ok(Mapped { map, kind: learned.kind, doubt })
 }
 
 /// One trial again, with its timeline.

@@ -1,11 +1,16 @@
 //! Runs the agent undisturbed, finds out what kind it is, and what it leaves.
 
 use super::check::{Check, CheckError, Progress, Runner};
+use super::sweep::signals;
 use crate::audit::{Expected, Found, audit_control, learn};
 use crate::driver::{Event, Evidence, Occasion};
-use crate::model::{Act, FileChange, FileNode, Injection, Point, PointSpec, Signal, Stdin, TrialPlan, format_span};
+use crate::model::{
+    Act, FileChange, FileNode, Injection, Point, PointSpec, Recording, Signal, Stdin, SyscallPoint, TrialPlan,
+    format_span,
+};
 use crate::scenario::Kind;
 use crate::trial::{Outcome, TrialRecord, What};
+use crate::windows::{Map, every_moment, windows};
 use std::time::Duration;
 
 /// What the controls showed.
@@ -33,6 +38,23 @@ pub struct Learned {
     pub found: Vec<Found>,
     /// For the report.
     pub control: quietus_reports::Control,
+    /// Its windows, where the controls were recorded.
+    pub map: Option<Map>,
+    /// What they were cut from.
+    pub recorded: Option<Recorded>,
+    /// The moments after each of its system calls, where those were asked for.
+    pub moments: Option<Vec<SyscallPoint>>,
+}
+
+/// The control that was cut into windows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recorded {
+    /// How it was run.
+    pub plan: TrialPlan,
+    /// What it did.
+    pub recording: Recording,
+    /// What it did from then on is not its own doing: it was told to end.
+    pub until: Duration,
 }
 
 fn plan(check: &Check, stdin: Stdin, acts: Vec<Act>) -> TrialPlan {
@@ -147,7 +169,28 @@ pub(super) fn observe(runner: &Runner<'_>, progress: &dyn Progress) -> Result<Le
             (Kind::Server, stdin.clone(), run(stdin, at(rest(&first), term()), None, "until it is stopped at rest")?)
         }
     };
-    Ok(conclude(check, kind, stdin, &first, &second))
+    let mut learned = conclude(check, kind, stdin.clone(), &first, &second);
+    if runner.records() {
+        // Of a session, the first run did not have the input that the trials have.
+        let acts = match kind {
+            Kind::Session => at(Point::Idle, "stdin-eof".parse().expect("a known step")),
+            Kind::Job | Kind::Server => Vec::new(),
+        };
+        let plan = plan(check, stdin.clone(), acts.clone());
+        let (one, other) = match kind {
+            Kind::Session => (second, run(stdin, acts, None, "to its rest, again")?),
+            Kind::Job | Kind::Server => (first, second),
+        };
+        let until = one.evidence().injected_at.unwrap_or(Duration::MAX);
+        let recordings = one.evidence().recording.as_ref().zip(other.evidence().recording.as_ref());
+        let (one, other) = recordings
+            .ok_or_else(|| CheckError::Control("what the undisturbed agent did was not recorded".to_owned()))?;
+        let send = check.send.clone().unwrap_or_else(Injection::usual);
+        learned.map = Some(windows(one, other, until).for_signals(&signals(&send)));
+        learned.recorded = Some(Recorded { plan, recording: one.clone(), until });
+        learned.moments = check.exhaustive.then(|| every_moment(one, other, until));
+    }
+    Ok(learned)
 }
 
 /// Runs one control: its input, its acts, its horizon if not the usual one, and what to call it.
@@ -212,6 +255,9 @@ fn conclude(check: &Check, kind: Kind, stdin: Stdin, first: &Control, second: &C
         last_line: shown.evidence().output.lines.last().map(|(_, line)| line.clone()),
         expected,
         found: if kind == Kind::Job { Vec::new() } else { audit_control(first.evidence()) },
+        map: None,
+        recorded: None,
+        moments: None,
         control: quietus_reports::Control {
             runs: 2,
             duration_us: u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),

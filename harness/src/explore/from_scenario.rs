@@ -80,6 +80,8 @@ impl Check {
             grace,
             settle: scenario.terminate.settle.unwrap_or(Duration::from_secs(1)),
             horizon: Duration::from_secs(10),
+            strategy: scenario.explore.strategy,
+            exhaustive: false,
             trials,
             repeat: scenario.explore.repeat,
             confirm: scenario.explore.confirm,

@@ -3,6 +3,7 @@
 //! `plan` is the pure part: from what the control showed to the trials. The rest
 //! runs them and gathers their findings into a [`quietus_reports::Run`].
 
+mod again;
 mod check;
 mod control;
 mod from_scenario;
@@ -11,9 +12,11 @@ mod gather;
 mod parallel;
 mod plan;
 mod queue;
+mod sweep;
 mod sync;
 
-pub use check::{Check, CheckError, Progress, Replayed, check, replay};
+pub use check::{Check, CheckError, Mapped, Progress, Replayed, check, map, replay};
 pub use control::Learned;
 pub use from_scenario::{DEFAULT_GRACE, WorkspaceError};
 pub use plan::{Planned, Wanted, default_set};
+pub use sweep::Sweep;

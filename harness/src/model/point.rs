@@ -42,6 +42,16 @@ pub enum Point {
     Idle,
     /// A process of the agent is at this system call, and is held there.
     Syscall(SyscallPoint),
+    /// A thread of the agent waits in this system call, for the `nth` time that one
+    /// is seen to.
+    Blocked {
+        /// The process: `0` is the agent, `0.1` its second child. Any, if none is named.
+        role: Option<String>,
+        /// The name of the system call.
+        name: String,
+        /// Counted from 1.
+        nth: u32,
+    },
 }
 
 /// A condition on the size of a file.
@@ -79,8 +89,8 @@ pub struct PointError {
     why: String,
 }
 
-const KNOWN: &str = "start, time:250ms, output:/regex/#2, file:GLOB, file:GLOB>=1MB, port:8080, process:NAME#2, when:COMMAND, idle and syscall:NAME@enter(PART)#2";
-const LATER: [&str; 7] = ["window", "blocked", "await", "probe", "service", "exit", "event"];
+const KNOWN: &str = "start, time:250ms, output:/regex/#2, file:GLOB, file:GLOB>=1MB, port:8080, process:NAME#2, when:COMMAND, idle, syscall:NAME@enter(PART)#2 and blocked:NAME#2";
+const LATER: [&str; 6] = ["window", "await", "probe", "service", "exit", "event"];
 
 impl FileSize {
     /// Whether a file of so many bytes meets the condition.
@@ -188,6 +198,11 @@ fn parse_point(text: &str) -> Result<Point, String> {
             Ok(Point::Process { name: name.to_owned(), nth })
         }
         "syscall" => need("syscall:unlink@enter")?.parse().map(Point::Syscall),
+        "blocked" => {
+            let (call, nth) = split_nth(need("blocked:epoll_wait")?)?;
+            let (role, name) = SyscallPoint::call(call)?;
+            Ok(Point::Blocked { role, name, nth })
+        }
         "when" => Ok(Point::When(need("when:test -s out.txt")?.to_owned())),
         later if LATER.contains(&later) => Err(format!("this version has no `{later}` points; it has {KNOWN}")),
         _ => Err(format!("the points are {KNOWN}; a + before one counts from the point or injection before it")),
@@ -240,6 +255,14 @@ impl fmt::Display for Point {
             Self::When(command) => write!(f, "when:{command}"),
             Self::Idle => f.write_str("idle"),
             Self::Syscall(point) => write!(f, "syscall:{point}"),
+            Self::Blocked { role, name, nth: n } => {
+                f.write_str("blocked:")?;
+                if let Some(role) = role {
+                    write!(f, "[{role}]")?;
+                }
+                f.write_str(name)?;
+                nth(f, *n, false)
+            }
         }
     }
 }
@@ -277,6 +300,8 @@ mod tests {
             "when:test -s x",
             "syscall:[0.1]rename@exit(/data/)#2",
             "+syscall:unlink@enter",
+            "blocked:epoll_wait",
+            "+blocked:[0.1]wait4#3",
         ] {
             let spec: PointSpec = text.parse().expect(text);
             assert_eq!(spec.to_string(), text);
@@ -303,6 +328,9 @@ mod tests {
             "process:#2",
             "when:",
             "syscall:opn@enter#1",
+            "blocked:",
+            "blocked:epol_wait",
+            "blocked:[0.x]read",
             "window:3",
         ]
         .iter()
@@ -313,7 +341,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn never_panics_and_what_reads_prints_back(text in "[+]?(start|idle|time:|output:|file:|port:|process:|when:|syscall:)?[ -~]{0,24}") {
+        fn never_panics_and_what_reads_prints_back(text in "[+]?(start|idle|time:|output:|file:|port:|process:|when:|syscall:|blocked:)?[ -~]{0,24}") {
             if let Ok(spec) = text.parse::<PointSpec>() {
                 prop_assert_eq!(spec.to_string().parse::<PointSpec>(), Ok(spec));
             }

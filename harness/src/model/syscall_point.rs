@@ -31,22 +31,33 @@ pub struct SyscallPoint {
 const FORM: &str =
     "write it like syscall:rename@exit(/data/)#2, or syscall:[0.1]unlink@enter for the agent's second child";
 
+/// Takes the place of a process off the front: `[0.1]`.
+fn split_role(text: &str) -> Result<(Option<String>, &str), String> {
+    let Some(tail) = text.strip_prefix('[') else { return Ok((None, text)) };
+    let (role, rest) = tail.split_once(']').ok_or_else(|| format!("the [ is not closed; {FORM}"))?;
+    let fits = !role.is_empty()
+        && role.split('.').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
+    if fits {
+        Ok((Some(role.to_owned()), rest))
+    } else {
+        Err(format!("`{role}` is no place in the process tree; {FORM}"))
+    }
+}
+
+impl SyscallPoint {
+    /// Reads a call of a process, without a side: `[0.1]read`.
+    pub(super) fn call(text: &str) -> Result<(Option<String>, String), String> {
+        let (role, name) = split_role(text)?;
+        known(name)?;
+        Ok((role, name.to_owned()))
+    }
+}
+
 impl FromStr for SyscallPoint {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (role, rest) = match text.strip_prefix('[') {
-            Some(tail) => {
-                let (role, rest) = tail.split_once(']').ok_or_else(|| format!("the [ is not closed; {FORM}"))?;
-                let fits = !role.is_empty()
-                    && role.split('.').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
-                if !fits {
-                    return Err(format!("`{role}` is no place in the process tree; {FORM}"));
-                }
-                (Some(role.to_owned()), rest)
-            }
-            None => (None, text),
-        };
+        let (role, rest) = split_role(text)?;
         let (name, rest) = rest.split_once('@').ok_or(FORM)?;
         known(name)?;
         let (side, rest) = if let Some(rest) = rest.strip_prefix("enter") {

@@ -45,11 +45,19 @@ fn strategy(reader: &mut Reader<'_>, scenario: &Scenario, sections: &Sections<'_
                 .label("nothing would run")
                 .help("add a `[[script]]` table with `at = [\"…\"]`, or let Quietus choose: strategy = \"check\""),
         ),
-        (Strategy::Check, Some(first)) => reader.report(
-            Diagnostic::new("unused-script", span, "the strategy is `check`, and there is a `[[script]]`")
-                .label("this would run no script")
-                .also(first.span.clone(), "the first script")
-                .help("remove `strategy`: with a `[[script]]` it is `script`"),
+        (Strategy::Check | Strategy::Sweep, Some(first)) => reader.report(
+            Diagnostic::new(
+                "unused-script",
+                span,
+                if scenario.explore.strategy == Strategy::Sweep {
+                    "the strategy is `sweep`, and there is a `[[script]]`"
+                } else {
+                    "the strategy is `check`, and there is a `[[script]]`"
+                },
+            )
+            .label("this would run no script")
+            .also(first.span.clone(), "the first script")
+            .help("remove `strategy`: with a `[[script]]` it is `script`"),
         ),
         _ => {}
     }

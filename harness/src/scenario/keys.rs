@@ -230,7 +230,7 @@ static EXPLORE: Section = Section {
 const STRATEGIES: &[Choice] = &[
     choice("check", "Quietus does"),
     choice("script", "the `[[script]]` tables do"),
-    later_choice("sweep", "sweep every window"),
+    choice("sweep", "Quietus does: every window of the undisturbed run"),
     later_choice("fuzz", "choose points at random"),
 ];
 

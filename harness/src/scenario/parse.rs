@@ -270,6 +270,7 @@ fn explore(reader: &mut Reader<'_>, fields: Option<&Fields<'_, '_>>, scripted: b
     Explore {
         strategy: match word(reader, fields, "strategy") {
             Some("script") => Strategy::Script,
+            Some("sweep") => Strategy::Sweep,
             Some(_) => Strategy::Check,
             None => written,
         },

@@ -134,6 +134,8 @@ pub enum Strategy {
     Check,
     /// The `[[script]]` tables do.
     Script,
+    /// Quietus does: every window of the undisturbed run.
+    Sweep,
 }
 
 /// One trial that is written out.

@@ -218,6 +218,7 @@ impl Agent<'_> {
             directory: self.bench.directory().to_path_buf(),
             prepare: Vec::new(),
             plan: self.plan(),
+            record: false,
             interrupt,
         };
         let limits = Limits {

@@ -6,7 +6,7 @@ use quietus::audit::Rules;
 use quietus::driver::{Driver, Interrupt};
 use quietus::explore::{Check, Planned, check};
 use quietus::model::{Ended, Signal};
-use quietus::scenario::Kind;
+use quietus::scenario::{Kind, Strategy};
 use quietus::trial::Outcome;
 use quietus_reports::{Format, Gate, Host, HumanOptions, Report, Totals, from_json, render_human, to_json};
 use std::time::Duration;
@@ -88,6 +88,8 @@ pub(crate) fn controls(bench: &Bench) -> Result<(), Failed> {
         confirm: 1,
         jobs: 1,
         budget: None,
+        strategy: Strategy::Check,
+        exhaustive: false,
         rules: Rules { kind: Kind::Job, survivors: Vec::new(), exit: None, within: None, log: Vec::new() },
         allows: Vec::new(),
         today: "2026-01-01".to_owned(),

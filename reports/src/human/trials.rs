@@ -47,12 +47,15 @@ pub(super) fn table(page: &mut Page, run: &Run) {
         Outcome::Ended | Outcome::Killed => Mark::Good,
         Outcome::Missed | Outcome::Inconclusive => Mark::NotJudged,
     };
+    // A window has a name; its address is long, and stands in the token.
+    let place = |trial: &Trial| escape_terminal(if run.strategy == "sweep" { &trial.label } else { &trial.point });
     let verbose = page.options().verbose;
     let each = verbose || run.trials.len() <= EACH;
     let alike = |a: &Trial, b: &Trial| {
         !each && mark(a) == mark(b) && (&a.injection, &a.note, ended(a)) == (&b.injection, &b.note, ended(b))
     };
-    let lines: Vec<Line<'_>> = run.trials.chunk_by(alike).map(|trials| Line::new(mark(&trials[0]), trials)).collect();
+    let lines: Vec<Line<'_>> =
+        run.trials.chunk_by(alike).map(|trials| Line::new(mark(&trials[0]), trials, place)).collect();
     let shown = if verbose { lines.len() } else { lines.len().min(MOST_LINES) };
     draw(page, &lines[..shown]);
     rest(page, &lines[shown..]);
@@ -60,11 +63,11 @@ pub(super) fn table(page: &mut Page, run: &Run) {
 }
 
 impl<'a> Line<'a> {
-    fn new(mark: Mark, trials: &'a [Trial]) -> Self {
+    fn new(mark: Mark, trials: &'a [Trial], place: impl Fn(&Trial) -> String) -> Self {
         let first = &trials[0];
-        let mut point = escape_terminal(&first.point);
+        let mut point = place(first);
         if let [_, .., last] = trials {
-            point = format!("{point} … {} ({})", escape_terminal(&last.point), trials.len());
+            point = format!("{point} … {} ({})", place(last), trials.len());
         }
         let slowest = trials.iter().filter_map(|trial| trial.shutdown_us).max();
         let shutdown = match slowest {

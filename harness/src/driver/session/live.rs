@@ -64,6 +64,8 @@ pub(in crate::driver) struct TrialSession<P> {
     pub(super) go_on: Option<Option<i32>>,
     /// The agent runs, but the tracer has not yet got hold of it.
     unheld: bool,
+    /// Whether nothing is to be done to the agent.
+    undisturbed: bool,
     pub(super) cell: P,
     pub(super) streams: Streams,
     pub(super) terminal: bool,
@@ -122,6 +124,7 @@ impl<P: Place> TrialSession<P> {
             aimed: 0,
             go_on: None,
             unheld: false,
+            undisturbed: request.plan.acts.is_empty(),
             cell,
             streams,
             terminal,
@@ -184,7 +187,7 @@ impl<P: Place> TrialSession<P> {
                 self.aimed += 1;
                 Waiting::Tracer
             }
-            Point::Port(_) | Point::Process { .. } | Point::When(_) | Point::Idle => {
+            Point::Port(_) | Point::Process { .. } | Point::When(_) | Point::Idle | Point::Blocked { .. } => {
                 Waiting::Looks(super::observe::Looking::default())
             }
         };
@@ -305,6 +308,10 @@ impl<P: Place> TrialSession<P> {
         for news in self.tracer.as_mut().map(Tracer::news).unwrap_or_default() {
             match news {
                 News::Executed => {
+                    // Nobody waits for a point of an undisturbed agent.
+                    if self.undisturbed {
+                        self.go_on = Some(None);
+                    }
                     if std::mem::take(&mut self.unheld) {
                         self.say(Event::Started);
                     }
@@ -612,9 +619,7 @@ impl<P: Place> Session for TrialSession<P> {
             tracer.let_go();
         }
         self.evidence.files = self.cell.end();
-        if let Some(tracer) = self.tracer.take() {
-            tracer.join();
-        }
+        self.evidence.recording = self.tracer.take().and_then(|tracer| tracer.join(self.started));
         self.evidence.gaps = self.cell.gaps();
         self.evidence.output = self.follower.into_tail();
         Ok(self.evidence)

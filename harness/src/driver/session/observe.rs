@@ -6,7 +6,7 @@ use crate::cell::{Depth, activity, locked_files, unix_sockets};
 use crate::driver::{Event, Look, Occasion, Session as _};
 use crate::model::{Census, Ended, Point, PointSpec, ProcessId, ProcessRecord};
 use crate::sys::Command;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// How long all threads must have been blocked, with nothing having run in between.
@@ -19,6 +19,10 @@ pub(super) struct Looking {
     still: Option<(u64, Instant)>,
     /// Processes of the wanted name seen so far.
     seen: BTreeSet<ProcessId>,
+    /// Threads that were in the wanted call at the last look, and whether each counted.
+    waiting: BTreeMap<(ProcessId, i32), bool>,
+    /// How many have counted.
+    waits: u32,
     /// Whether the first look was made; a relative point counts from there.
     looked: bool,
     /// Whether the predicate has exited with 0.
@@ -88,6 +92,7 @@ impl<P: Place> TrialSession<P> {
                 self.cell.listeners(&processes).iter().any(|listener| listener.port == *port)
             }
             Point::Process { name, nth } => self.sees_process(name, *nth, spec.relative, looking),
+            Point::Blocked { role, name, nth } => self.sees_wait(role.as_deref(), name, looking) >= *nth,
             Point::When(text) => {
                 if looking.holds {
                     return true;
@@ -140,6 +145,29 @@ impl<P: Place> TrialSession<P> {
         looking.seen.extend(found);
         let before = looking.still.filter(|_| relative).map_or(0, |(count, _)| count);
         looking.seen.len() as u64 >= u64::from(nth) + before
+    }
+
+    /// How often a thread was found waiting in a call: there at two looks in a row.
+    fn sees_wait(&mut self, role: Option<&str>, name: &str, looking: &mut Looking) -> u32 {
+        let mut processes = self.agent_processes(Depth::Threads);
+        self.roles.assign(&mut processes);
+        let fits = |process: &&ProcessRecord| {
+            !process.helper && !process.is_zombie() && role.is_none_or(|role| process.role.as_deref() == Some(role))
+        };
+        let mut waiting = BTreeMap::new();
+        for process in processes.iter().filter(fits) {
+            let there = process.threads.iter().filter(|thread| thread.syscall.as_deref() == Some(name));
+            for thread in there.filter(|thread| matches!(thread.state, 'S' | 'D')) {
+                let key = (process.id, thread.tid);
+                let counted = looking.waiting.get(&key).copied();
+                if counted == Some(false) {
+                    looking.waits += 1;
+                }
+                waiting.insert(key, counted.is_some());
+            }
+        }
+        looking.waiting = waiting;
+        looking.waits
     }
 
     /// Runs the predicate, unless it runs already.

@@ -5,7 +5,7 @@ use super::place::{Build, Place};
 use super::streams;
 use crate::driver::tracer::{Aim, FarSide, Tracer};
 use crate::driver::{DriverError, Request};
-use crate::model::{Point, Stdin, Step, TrialPlan};
+use crate::model::{Point, Stdin, Step};
 use crate::sys::{Command, Program, Report, Role};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, OwnedFd};
@@ -35,7 +35,7 @@ pub(in crate::driver) fn open_in<P: Place>(
             .read_input_from(&request.directory.join(path))
             .map_err(|error| DriverError::Command { what: "the agent".to_owned(), why: error.to_string() })?;
     }
-    let traced = trace::<P>(plan, &mut programs)?;
+    let traced = trace::<P>(request, &mut programs)?;
     let (helper_output, helper_ends) = streams::for_helper()?;
     for (index, command) in request.prepare.iter().enumerate() {
         programs.push(prepare(command, Role::Helper, helper_ends.stdio, &|| format!("prepare command {}", index + 1))?);
@@ -79,8 +79,8 @@ pub(in crate::driver) fn open_in<P: Place>(
 
 /// A tracer for the agent, if one of its points needs one. Without system calls among
 /// them it holds the agent at its start and does nothing else.
-fn trace<P: Place>(plan: &TrialPlan, programs: &mut [Program]) -> Result<Option<(Tracer, FarSide)>, DriverError> {
-    let specs = || plan.acts.iter().flat_map(|act| &act.at);
+fn trace<P: Place>(request: &Request, programs: &mut [Program]) -> Result<Option<(Tracer, FarSide)>, DriverError> {
+    let specs = || request.plan.acts.iter().flat_map(|act| &act.at);
     let aims: Vec<Aim> = specs()
         .filter_map(|spec| match &spec.point {
             Point::Syscall(point) => Some(Aim { point: point.clone(), relative: spec.relative }),
@@ -88,12 +88,14 @@ fn trace<P: Place>(plan: &TrialPlan, programs: &mut [Program]) -> Result<Option<
         })
         .collect();
     let held_at_start = P::TRACES && specs().any(|spec| spec.point == Point::Start);
-    let wanted = !aims.is_empty() || held_at_start;
+    let wanted = !aims.is_empty() || held_at_start || request.record;
     let Some(agent) = programs.first_mut().filter(|_| wanted) else { return Ok(None) };
     if !P::TRACES {
-        return Err(DriverError::Unsupported("system calls can be points under the full guarantee only".to_owned()));
+        return Err(DriverError::Unsupported(
+            "system calls can be seen and be points under the full guarantee only".to_owned(),
+        ));
     }
-    Tracer::of(agent, aims).map(Some)
+    Tracer::of(agent, aims, request.record).map(Some)
 }
 
 /// Runs a command of `prepare` to its end.

@@ -5,19 +5,22 @@
 //! it holds somebody, does what is to be done there, and lets it go.
 
 mod letterbox;
+mod recorder;
 mod subject;
 mod table;
 mod thread;
 mod tree;
 
 use crate::driver::DriverError;
-use crate::model::SyscallPoint;
+use crate::model::{Recording, SyscallPoint};
 use crate::sys::{Filter, Gate, Program};
 use letterbox::Letterbox;
+use recorder::Recorder;
 use rustix::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 /// What a tracer has to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +73,7 @@ impl Shared {
 pub(super) struct Tracer {
     shared: Arc<Shared>,
     orders: Option<Sender<Order>>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<Option<Recorder>>>,
     /// Whether somebody is held.
     holding: bool,
     /// Whether the agent's program was executed.
@@ -85,21 +88,22 @@ pub(super) struct FarSide(#[expect(dead_code, reason = "held open until then")] 
 
 impl Tracer {
     /// A tracer for this program, which must not run yet.
-    pub(super) fn of(program: &mut Program, aims: Vec<Aim>) -> Result<(Self, FarSide), DriverError> {
+    pub(super) fn of(program: &mut Program, aims: Vec<Aim>, record: bool) -> Result<(Self, FarSide), DriverError> {
         let (gate, far) = Gate::new().map_err(DriverError::system("make the gate of a tracer"))?;
         // Above the standard streams, which the program gets first.
         let far = rustix::io::fcntl_dupfd_cloexec(&far, 3).map_err(DriverError::system("duplicate a descriptor"))?;
-        let needed = !aims.is_empty();
-        let names: Vec<&str> = aims.iter().map(|aim| aim.point.name.as_str()).collect();
+        let needed = record || !aims.is_empty();
+        let recorded = table::recorded().filter(|_| record).map(str::to_owned);
+        let names: Vec<String> = aims.iter().map(|aim| aim.point.name.clone()).chain(recorded).collect();
         // Without a filter the agent keeps its right to gain privileges by exec.
         program.trace_by(far.as_raw_fd(), (!names.is_empty()).then(|| Filter::new(&table::marked(&names))));
         let news = Letterbox::new().map_err(DriverError::system("make an event"))?;
         let shared = Arc::new(Shared { news, wanted: Mutex::default() });
         let (orders, obeyed) = channel();
-        let theirs = Arc::clone(&shared);
+        let (theirs, recorder) = (Arc::clone(&shared), record.then(Recorder::default));
         let thread = std::thread::Builder::new()
             .name("quietus-tracer".to_owned())
-            .spawn(move || thread::run(&gate, aims, &theirs, &obeyed))
+            .spawn(move || thread::run(&gate, aims, recorder, &theirs, &obeyed))
             .map_err(|error| DriverError::System { what: "start a tracer", why: error.to_string() })?;
         Ok((
             Self { shared, orders: Some(orders), thread: Some(thread), holding: false, executed: false, needed },
@@ -158,12 +162,12 @@ impl Tracer {
 }
 
 impl Tracer {
-    /// Waits until everybody has ended, once their cell is gone.
-    pub(super) fn join(mut self) {
+    /// Waits until everybody has ended, once their cell is gone. Hands over what was
+    /// recorded, in the time of a run that started then.
+    pub(super) fn join(mut self, started: Option<Instant>) -> Option<Recording> {
         self.let_go();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        let recorder = self.thread.take()?.join().ok()??;
+        Some(recorder.finish(started?))
     }
 }
 

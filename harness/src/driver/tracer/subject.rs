@@ -23,10 +23,12 @@ fn subject(stopped: &Stopped, place: Place, call: &Syscall) -> Option<String> {
         Place::At(index) => path(stopped, Some(argument(index)? as u32), argument(index + 1)?),
         Place::Descriptor(index) => descriptor(stopped.tid(), argument(index)? as u32),
         Place::Address(index) => address(stopped, argument(index)?, argument(index + 1)?),
+        Place::Name(index) => Some(path_text(&c_string(stopped, argument(index)?)?)),
     }
 }
 
-fn descriptor(tid: i32, number: u32) -> Option<String> {
+/// What a descriptor of a thread is: a path, or such as `socket:[12345]`.
+pub(super) fn descriptor(tid: i32, number: u32) -> Option<String> {
     let link = std::fs::read_link(format!("/proc/{tid}/fd/{number}")).ok()?;
     Some(path_text(link.as_os_str().as_bytes()))
 }

@@ -13,6 +13,123 @@ pub(super) enum Place {
     Descriptor(u8),
     /// An address in this argument, and its length in the next.
     Address(u8),
+    /// A name in this argument that is no path.
+    Name(u8),
+}
+
+/// What is recorded of an undisturbed agent: all that makes, changes or gives up
+/// what can outlive it, and all in which it can wait.
+const RECORDED: &[&str] = &[
+    // Files.
+    "open",
+    "openat",
+    "openat2",
+    "creat",
+    "close",
+    "mkdir",
+    "mkdirat",
+    "mknod",
+    "mknodat",
+    "link",
+    "linkat",
+    "symlink",
+    "symlinkat",
+    "rename",
+    "renameat",
+    "renameat2",
+    "unlink",
+    "unlinkat",
+    "rmdir",
+    "truncate",
+    "ftruncate",
+    "write",
+    "writev",
+    "pwrite64",
+    "pwritev",
+    "pwritev2",
+    "sendfile",
+    "copy_file_range",
+    "fallocate",
+    "flock",
+    "fcntl",
+    // Processes.
+    "fork",
+    "vfork",
+    "clone",
+    "clone3",
+    "execve",
+    "execveat",
+    "wait4",
+    "waitid",
+    "setsid",
+    "setpgid",
+    // Sockets.
+    "bind",
+    "listen",
+    "connect",
+    // System V and POSIX objects.
+    "shmget",
+    "shmctl",
+    "semget",
+    "semctl",
+    "msgget",
+    "msgctl",
+    "mq_open",
+    "mq_unlink",
+    // Signals.
+    "rt_sigaction",
+    "rt_sigprocmask",
+    // Waits.
+    "read",
+    "readv",
+    "recvfrom",
+    "recvmsg",
+    "accept",
+    "accept4",
+    "poll",
+    "ppoll",
+    "select",
+    "pselect6",
+    "epoll_wait",
+    "epoll_pwait",
+    "epoll_pwait2",
+    "futex",
+    "nanosleep",
+    "clock_nanosleep",
+    "pause",
+    "rt_sigsuspend",
+    "rt_sigtimedwait",
+    "semop",
+    "semtimedop",
+    "msgrcv",
+    "msgsnd",
+    "mq_timedreceive",
+    "mq_timedsend",
+];
+
+/// The system calls that a recording needs, besides those of points.
+pub(super) fn recorded() -> impl Iterator<Item = &'static str> {
+    RECORDED.iter().copied().filter(|name| number(name).is_some())
+}
+
+/// The name of a system call of this architecture that is recorded.
+pub(super) fn name(number: u64) -> Option<&'static str> {
+    let name = syscalls::Sysno::new(usize::try_from(number).ok()?)?.name();
+    RECORDED.contains(&name).then_some(name)
+}
+
+/// Which argument is a descriptor, besides what the call is about.
+pub(super) fn descriptor(name: &str) -> Option<u8> {
+    match name {
+        "bind" | "connect" => Some(0),
+        _ if is_of_descriptor(name) => Some(0),
+        _ => None,
+    }
+}
+
+/// Whether the call is about the descriptor in its first argument, and nothing else.
+pub(super) fn is_of_descriptor(name: &str) -> bool {
+    places(name) == [Place::Descriptor(0)]
 }
 
 /// The number of a system call of this architecture.
@@ -21,7 +138,7 @@ pub(super) fn number(name: &str) -> Option<u32> {
 }
 
 /// Marks for these system calls: each its place in the list.
-pub(super) fn marked(names: &[&str]) -> Vec<Marked> {
+pub(super) fn marked(names: &[String]) -> Vec<Marked> {
     names
         .iter()
         .enumerate()
@@ -31,7 +148,7 @@ pub(super) fn marked(names: &[&str]) -> Vec<Marked> {
 
 /// What a call is about, as the manual page of each says.
 pub(super) fn places(name: &str) -> &'static [Place] {
-    use Place::{Address, At, Descriptor, Path};
+    use Place::{Address, At, Descriptor, Name, Path};
     match name {
         "open" | "creat" | "mkdir" | "rmdir" | "unlink" | "truncate" | "mknod" | "chmod" | "chown" | "lchown"
         | "readlink" | "stat" | "lstat" | "access" | "chdir" | "execve" | "utime" | "utimes" | "statfs" => &[Path(0)],
@@ -48,6 +165,7 @@ pub(super) fn places(name: &str) -> &'static [Place] {
         | "copy_file_range" | "fstat" => &[Descriptor(0)],
         "mmap" => &[Descriptor(4)],
         "bind" | "connect" => &[Address(1)],
+        "mq_open" | "mq_unlink" => &[Name(0)],
         _ => &[],
     }
 }
@@ -58,7 +176,7 @@ mod tests {
 
     #[test]
     fn names_become_marks_in_their_order() {
-        let marks = marked(&["unlinkat", "no_such_call", "close"]);
+        let marks = marked(&["unlinkat", "no_such_call", "close"].map(str::to_owned));
         let shown: Vec<(u32, u16)> = marks.iter().map(|one| (one.number, one.mark)).collect();
         assert_eq!(shown, [(number("unlinkat").expect("known"), 0), (number("close").expect("known"), 2)]);
     }

@@ -1,10 +1,11 @@
 //! The thread that traces: one loop over the stops of everybody in the tree.
 
+use super::recorder::{Begun, Recorder};
 use super::subject::subjects;
 use super::table::number;
 use super::tree::Tree;
 use super::{Aim, News, Order, Shared, Wanted};
-use crate::model::{Fits, Side, Signal};
+use crate::model::{Fits, Known, Side, Signal};
 use crate::sys::{self, AUDIT_ARCH, Birth, FOREIGN, Gate, Stop, Stopped, Syscall, Until, Waited};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
@@ -21,8 +22,8 @@ struct Sight {
 
 /// What a thread is in the middle of.
 enum Doing {
-    /// A call that counts for these aims if it succeeds.
-    Watched(Vec<usize>),
+    /// A call that counts for these aims if it succeeds, and is recorded.
+    Watched(Vec<usize>, Option<Begun>),
     /// A call that was skipped, to be made again once the thread is let go; and
     /// the operation whose point it is.
     Skipped(Syscall, usize),
@@ -40,18 +41,26 @@ struct Tracing<'a> {
     early: BTreeMap<i32, Stopped>,
     known: BTreeSet<i32>,
     executed: bool,
+    /// Notes what is done, where that is wanted.
+    recorder: Option<Recorder>,
     /// One who goes on once the agent has got this signal.
     until: Option<(Stopped, i32)>,
 }
 
-/// Waits at the gate, then traces until nobody is left.
-pub(super) fn run(gate: &Gate, aims: Vec<Aim>, shared: &Shared, orders: &Receiver<Order>) {
+/// Waits at the gate, then traces until nobody is left. Hands over what it noted.
+pub(super) fn run(
+    gate: &Gate,
+    aims: Vec<Aim>,
+    recorder: Option<Recorder>,
+    shared: &Shared,
+    orders: &Receiver<Order>,
+) -> Option<Recorder> {
     // Nobody comes when the program cannot be started; that is told elsewhere.
-    let Some(tid) = gate.await_held() else { return };
+    let tid = gate.await_held()?;
     if let Err(errno) = sys::seize(tid) {
         shared.say(News::Lost(format!("the agent cannot be traced: {errno}")));
         gate.open();
-        return;
+        return None;
     }
     gate.open();
     let sights = aims.into_iter().map(|aim| {
@@ -68,41 +77,70 @@ pub(super) fn run(gate: &Gate, aims: Vec<Aim>, shared: &Shared, orders: &Receive
         early: BTreeMap::new(),
         known: BTreeSet::from([tid]),
         executed: false,
+        recorder,
         until: None,
     };
     tracing.tree.root(tid);
     loop {
         match sys::wait() {
-            Waited::Nobody => return,
-            Waited::Ended { tid, .. } => tracing.ended(tid),
+            Waited::Nobody => return tracing.recorder,
+            Waited::Ended { tid, status } => tracing.ended(tid, status),
             Waited::Stopped(stopped, stop) => tracing.stopped(stopped, stop),
         }
     }
 }
 
 impl Tracing<'_> {
-    fn ended(&mut self, tid: i32) {
+    fn ended(&mut self, tid: i32, status: i32) {
         // A process is gone with the thread that gave it its id, which ends last.
         if self.until.as_ref().is_some_and(|(held, _)| held.tid() == tid) {
             self.until = None;
         } else if self.tree.agent() == Some(tid) {
             self.release_waiting();
         }
-        self.doing.remove(&tid);
+        let doing = self.doing.remove(&tid);
+        if let Some(recorder) = &mut self.recorder {
+            if let Some(Doing::Watched(_, Some(begun))) = doing {
+                recorder.never_left(begun);
+            }
+            if self.tree.is_process(tid) {
+                recorder.ended(self.tree.role(tid), status);
+            }
+        }
         self.again.remove(&tid);
         self.early.remove(&tid);
         self.known.remove(&tid);
         self.tree.ended(tid);
+        self.adopt();
+    }
+
+    /// A parent that is killed while it makes a process tells of it no more: who has
+    /// stopped before its parent told of it, and has lost that parent, goes on.
+    fn adopt(&mut self) {
+        let lost = |tid: &i32| parent_of(*tid).is_none_or(|parent| !self.tree.has(parent));
+        let orphans: Vec<i32> = self.early.keys().copied().filter(lost).collect();
+        for tid in orphans {
+            self.known.insert(tid);
+            self.tree.adopted(tid);
+            if let Some(stopped) = self.early.remove(&tid) {
+                stopped.resume(Until::NextStop, 0);
+            }
+        }
     }
 
     fn stopped(&mut self, stopped: Stopped, stop: Stop) {
         let tid = stopped.tid();
         match stop {
-            Stop::Attached if !self.known.contains(&tid) => drop(self.early.insert(tid, stopped)),
+            Stop::Attached if !self.known.contains(&tid) => {
+                self.early.insert(tid, stopped);
+                self.adopt();
+            }
             Stop::Attached | Stop::Exiting { .. } => stopped.resume(Until::NextStop, 0),
             Stop::Born { tid: child, birth } => {
                 self.born(tid, child, birth);
-                stopped.resume(Until::NextStop, 0);
+                // It is still in its call; the end of that may be waited for.
+                let until = if self.doing.contains_key(&tid) { Until::SyscallExit } else { Until::NextStop };
+                stopped.resume(until, 0);
             }
             Stop::Executed { former } => {
                 self.tree.executed(tid, former);
@@ -110,7 +148,10 @@ impl Tracing<'_> {
                 self.again.remove(&tid);
                 if !std::mem::replace(&mut self.executed, true) {
                     self.hold(stopped, News::Executed);
-                } else if let Some(Doing::Watched(aims)) = watched {
+                } else if let Some(Doing::Watched(aims, begun)) = watched {
+                    if let (Some(recorder), Some(begun)) = (&mut self.recorder, begun) {
+                        recorder.leaves(begun, 0, Some(Known::Program(command_line(tid))));
+                    }
                     // An exec that succeeds never returns: this is its end.
                     self.succeeded(stopped, aims);
                 } else {
@@ -138,7 +179,16 @@ impl Tracing<'_> {
 
     fn born(&mut self, parent: i32, child: i32, birth: Birth) {
         let process = if birth == Birth::Clone { process_of(child).unwrap_or(child) } else { child };
-        self.tree.born(parent, child, process);
+        self.tree.born(parent, child, process, birth == Birth::Vfork);
+        if process == child
+            && let Some(recorder) = &mut self.recorder
+            && let Some(Doing::Watched(_, begun)) = self.doing.get_mut(&parent)
+            && let Some(begun) = begun.take()
+        {
+            // Noted now, so that nothing the child does is noted before it.
+            let (role, borrowed) = (self.tree.role(child).to_owned(), birth == Birth::Vfork);
+            recorder.leaves(begun, inner_pid(child).into(), Some(Known::Born { role, borrowed }));
+        }
         self.known.insert(child);
         if let Some(waiting) = self.early.remove(&child) {
             waiting.resume(Until::NextStop, 0);
@@ -197,13 +247,15 @@ impl Tracing<'_> {
         }
         if let Some(op) = reached.filter(|_| stopped.skip().is_ok()) {
             self.doing.insert(tid, Doing::Skipped(call, op));
-            stopped.resume(Until::SyscallExit, 0);
-        } else if after.is_empty() {
-            stopped.resume(Until::NextStop, 0);
-        } else {
-            self.doing.insert(tid, Doing::Watched(after));
-            stopped.resume(Until::SyscallExit, 0);
+            return stopped.resume(Until::SyscallExit, 0);
         }
+        let who = (self.tree.role(tid), self.tree.number(tid));
+        let begun = self.recorder.as_ref().and_then(|recorder| recorder.enters(&stopped, who, &call));
+        if after.is_empty() && begun.is_none() {
+            return stopped.resume(Until::NextStop, 0);
+        }
+        self.doing.insert(tid, Doing::Watched(after, begun));
+        stopped.resume(Until::SyscallExit, 0);
     }
 
     fn exit(&mut self, stopped: Stopped) {
@@ -216,8 +268,14 @@ impl Tracing<'_> {
                 self.again.insert(tid, call);
                 self.hold(stopped, News::Held(op));
             }
-            Some(Doing::Watched(aims)) => {
-                if stopped.syscall().is_some_and(|call| call.result >= 0) {
+            Some(Doing::Watched(aims, begun)) => {
+                let result = stopped.syscall().map(|call| call.result);
+                if let (Some(recorder), Some(begun), Some(result)) = (&mut self.recorder, begun, result) {
+                    let changes_mask = begun.name() == "rt_sigprocmask";
+                    let known = changes_mask.then(|| mask(tid, "SigBlk:").map(Known::Blocked)).flatten();
+                    recorder.leaves(begun, result, known);
+                }
+                if result.is_some_and(|result| result >= 0) {
                     self.succeeded(stopped, aims);
                 } else {
                     stopped.resume(Until::NextStop, 0);
@@ -250,7 +308,7 @@ impl Tracing<'_> {
                 self.until = Some((stopped, signal));
             }
             // It was held at its start alone: from here on nothing is to be seen.
-            _ if self.sights.is_empty() => stopped.detach(),
+            _ if self.sights.is_empty() && self.recorder.is_none() => stopped.detach(),
             _ => stopped.resume(Until::NextStop, 0),
         }
     }
@@ -263,6 +321,10 @@ impl Tracing<'_> {
 
     /// Whether another thread of the agent takes the signal that was sent to it.
     fn another_will_get(&self, held: i32, signal: i32) -> bool {
+        // The parent of such a process takes no signal before it goes on.
+        if self.tree.is_borrowed(held) {
+            return false;
+        }
         self.tree.agent_threads().any(|tid| tid != held && mask(tid, "SigBlk:").is_some_and(|mask| !has(mask, signal)))
     }
 }
@@ -288,6 +350,25 @@ fn mask(tid: i32, name: &str) -> Option<u64> {
 fn line(tid: i32, name: &str) -> Option<String> {
     let status = std::fs::read_to_string(format!("/proc/{tid}/status")).ok()?;
     Some(status.lines().find_map(|line| line.strip_prefix(name))?.trim().to_owned())
+}
+
+/// The program and arguments of a process.
+fn command_line(tid: i32) -> Vec<String> {
+    let bytes = std::fs::read(format!("/proc/{tid}/cmdline")).unwrap_or_default();
+    let words = bytes.strip_suffix(b"\0").unwrap_or(&bytes).split(|byte| *byte == 0);
+    words.map(|word| String::from_utf8_lossy(word).into_owned()).collect()
+}
+
+/// The parent of a new process, or the process of a new thread.
+fn parent_of(tid: i32) -> Option<i32> {
+    let process = process_of(tid)?;
+    if process == tid { line(tid, "PPid:")?.parse().ok() } else { Some(process) }
+}
+
+/// The pid of a process as those around it know it.
+fn inner_pid(pid: i32) -> i32 {
+    let pids = line(pid, "NSpid:");
+    pids.and_then(|pids| pids.split_ascii_whitespace().next_back()?.parse().ok()).unwrap_or(pid)
 }
 
 /// The process of a thread of this machine.

@@ -7,13 +7,24 @@ use std::collections::BTreeMap;
 struct Process {
     role: String,
     children: u32,
+    /// How many threads it has had.
+    threads: u32,
+    /// Whether its parent waits until it has executed a program (vfork(2)).
+    borrowed: bool,
+}
+
+/// A thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Thread {
+    process: i32,
+    /// Which of its process's: 0 is the first.
+    number: u32,
 }
 
 /// The tracees by thread id.
 #[derive(Debug, Default)]
 pub(super) struct Tree {
-    /// The process of each thread.
-    threads: BTreeMap<i32, i32>,
+    threads: BTreeMap<i32, Thread>,
     processes: BTreeMap<i32, Process>,
     root: Option<i32>,
 }
@@ -22,18 +33,27 @@ impl Tree {
     /// The agent itself.
     pub(super) fn root(&mut self, pid: i32) {
         self.root = Some(pid);
-        self.threads.insert(pid, pid);
-        self.processes.insert(pid, Process { role: "0".to_owned(), children: 0 });
+        self.first_thread(pid);
+        self.processes.insert(pid, Process { role: "0".to_owned(), children: 0, threads: 1, borrowed: false });
+    }
+
+    fn first_thread(&mut self, pid: i32) {
+        self.threads.insert(pid, Thread { process: pid, number: 0 });
     }
 
     /// A thread has made a task of the process `pid`, which is its own id for a
-    /// new process.
-    pub(super) fn born(&mut self, parent: i32, tid: i32, pid: i32) {
-        self.threads.insert(tid, pid);
+    /// new process. `borrowed` says whether it waits until that executes a program.
+    pub(super) fn born(&mut self, parent: i32, tid: i32, pid: i32, borrowed: bool) {
         if tid != pid {
+            let number = self.processes.get_mut(&pid).map_or(1, |process| {
+                process.threads += 1;
+                process.threads - 1
+            });
+            self.threads.insert(tid, Thread { process: pid, number });
             return;
         }
-        let parent = self.threads.get(&parent).copied().unwrap_or(parent);
+        self.first_thread(pid);
+        let parent = self.process(parent);
         let role = self.processes.get_mut(&parent).map_or_else(
             || "?".to_owned(),
             |parent| {
@@ -42,14 +62,28 @@ impl Tree {
                 role
             },
         );
-        self.processes.insert(pid, Process { role, children: 0 });
+        self.processes.insert(pid, Process { role, children: 0, threads: 1, borrowed });
+    }
+
+    /// A process whose parent can no longer say who it is.
+    pub(super) fn adopted(&mut self, pid: i32) {
+        self.first_thread(pid);
+        self.processes.insert(pid, Process { role: "?".to_owned(), children: 0, threads: 1, borrowed: false });
+    }
+
+    /// Whether a process still has threads.
+    pub(super) fn has(&self, pid: i32) -> bool {
+        self.threads.values().any(|thread| thread.process == pid)
     }
 
     /// A thread has executed a program: it alone is left, under its process's id.
     pub(super) fn executed(&mut self, pid: i32, former: i32) {
-        self.threads.retain(|tid, process| *process != pid || *tid == pid);
+        self.threads.retain(|_, thread| thread.process != pid);
         self.threads.remove(&former);
-        self.threads.insert(pid, pid);
+        self.first_thread(pid);
+        if let Some(process) = self.processes.get_mut(&pid) {
+            (process.threads, process.borrowed) = (1, false);
+        }
     }
 
     /// A thread has ended. Its process stays known: its children are named after it.
@@ -59,7 +93,23 @@ impl Tree {
 
     /// The process of a thread.
     pub(super) fn process(&self, tid: i32) -> i32 {
-        self.threads.get(&tid).copied().unwrap_or(tid)
+        self.threads.get(&tid).map_or(tid, |thread| thread.process)
+    }
+
+    /// Which of its process's threads this is: 0 is the first.
+    pub(super) fn number(&self, tid: i32) -> u32 {
+        self.threads.get(&tid).map_or(0, |thread| thread.number)
+    }
+
+    /// Whether the parent of a thread's process can do nothing until it has
+    /// executed a program.
+    pub(super) fn is_borrowed(&self, tid: i32) -> bool {
+        self.processes.get(&self.process(tid)).is_some_and(|process| process.borrowed)
+    }
+
+    /// Whether the process with this id, which has no thread any more, was one.
+    pub(super) fn is_process(&self, pid: i32) -> bool {
+        self.processes.contains_key(&pid)
     }
 
     /// The place of a thread's process.
@@ -69,7 +119,7 @@ impl Tree {
 
     /// The threads of the agent's process.
     pub(super) fn agent_threads(&self) -> impl Iterator<Item = i32> + '_ {
-        self.threads.iter().filter(|(_, process)| Some(**process) == self.root).map(|(tid, _)| *tid)
+        self.threads.iter().filter(|(_, thread)| Some(thread.process) == self.root).map(|(tid, _)| *tid)
     }
 
     /// The agent's process.
@@ -91,15 +141,29 @@ mod tests {
     fn places_are_given_in_the_order_of_birth() {
         let mut tree = Tree::default();
         tree.root(10);
-        tree.born(10, 11, 10);
-        tree.born(11, 12, 12);
-        tree.born(10, 13, 13);
-        tree.born(12, 14, 14);
+        tree.born(10, 11, 10, false);
+        tree.born(11, 12, 12, false);
+        tree.born(10, 13, 13, false);
+        tree.born(12, 14, 14, false);
         assert_eq!([11, 12, 13, 14].map(|tid| tree.role(tid)), ["0", "0.0", "0.1", "0.0.0"]);
         tree.executed(10, 11);
         assert!(tree.is_agent(10) && !tree.is_agent(12));
         tree.ended(12);
-        tree.born(10, 15, 15);
+        tree.born(10, 15, 15, false);
         assert_eq!(tree.role(15), "0.2");
+    }
+
+    #[test]
+    fn threads_have_numbers_and_a_borrowed_process_is_so_until_its_exec() {
+        let mut tree = Tree::default();
+        tree.root(10);
+        tree.born(10, 11, 10, false);
+        tree.born(10, 12, 10, false);
+        tree.born(12, 13, 13, true);
+        assert_eq!([10, 11, 12, 13].map(|tid| tree.number(tid)), [0, 1, 2, 0]);
+        assert!(tree.is_borrowed(13) && !tree.is_borrowed(10));
+        tree.executed(13, 13);
+        tree.executed(10, 12);
+        assert!(!tree.is_borrowed(13) && tree.number(10) == 0 && tree.agent_threads().eq([10]));
     }
 }

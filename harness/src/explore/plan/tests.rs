@@ -16,6 +16,9 @@ fn learned(kind: Kind, lines: &[&str]) -> Learned {
         expected: Expected::default(),
         found: Vec::new(),
         control: quietus_reports::Control { runs: 2, duration_us: 0, ended: String::new(), leaves: Vec::new() },
+        map: None,
+        recorded: None,
+        moments: None,
     }
 }
 

@@ -1,0 +1,55 @@
+//! `quietus sweep`: every window of an agent, from flags or a scenario file.
+
+use crate::args::{GuaranteeArgument, SweepArguments};
+use crate::checking;
+use crate::exit::{Exit, Failure};
+use crate::progress::Shown;
+use crate::{output, scenarios};
+use quietus::driver::{Driver, Interrupt};
+use quietus::explore::{Check, check};
+use quietus::scenario::Strategy;
+
+pub(crate) fn run(arguments: SweepArguments, interrupt: &Interrupt) -> Result<Exit, Failure> {
+    output::plan(&arguments.output)?;
+    let shown = Shown::choose(&arguments.output);
+    let (mut wanted, driver) = what(&arguments, &shown)?;
+    wanted.strategy = Strategy::Sweep;
+    wanted.exhaustive = arguments.exhaustive;
+    let started = jiff::Zoned::now();
+    let run = check(&*driver, &wanted, interrupt, &shown);
+    shown.finish();
+    let report = checking::report(vec![run?], driver.guarantee(), &started);
+    output::write(&report, &arguments.output)?;
+    Ok(checking::finish(&report, interrupt))
+}
+
+/// What is swept: the agent of a scenario file, or of the command line.
+fn what(arguments: &SweepArguments, shown: &Shown) -> Result<(Check, Box<dyn Driver>), Failure> {
+    let Some(path) = &arguments.scenario else {
+        if arguments.program.is_empty() {
+            return Err(Failure::usage("there is nothing to sweep").with_help("add `-- CMD …`, or a scenario file"));
+        }
+        let (mut wanted, guarantee) = checking::base(&arguments.agent, &arguments.runner, arguments.program.clone())?;
+        checking::terminate(&mut wanted, &arguments.terminate)?;
+        let driver = checking::driver(&wanted, full(guarantee), arguments.agent.max_processes, shown)?;
+        return Ok((wanted, driver));
+    };
+    let loaded = scenarios::load(path)?;
+    let mut wanted = scenarios::to_check(&loaded)?;
+    wanted.trials.clear();
+    wanted.jobs = checking::jobs(&arguments.runner);
+    wanted.confirm = arguments.runner.confirm.unwrap_or(wanted.confirm);
+    let (send, grace) = (wanted.send.clone(), wanted.grace);
+    checking::terminate(&mut wanted, &arguments.terminate)?;
+    if arguments.terminate.send.is_none() && arguments.terminate.profile.is_none() {
+        wanted.send = send;
+        wanted.grace = arguments.terminate.grace.unwrap_or(grace);
+    }
+    let driver = scenarios::driver_of(&loaded, &wanted, shown)?;
+    Ok((wanted, driver))
+}
+
+/// Windows are seen by tracing, which takes the full guarantee.
+pub(crate) fn full(wish: GuaranteeArgument) -> GuaranteeArgument {
+    if wish == GuaranteeArgument::Auto { GuaranteeArgument::Full } else { wish }
+}

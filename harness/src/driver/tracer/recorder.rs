@@ -1,0 +1,149 @@
+//! Notes what an undisturbed agent does.
+
+use super::subject::{self, subjects};
+use super::table;
+use crate::model::{Call, Deed, Disposition, Ended, Known, LockType, Recording, Seen};
+use crate::sys::{Stopped, Syscall};
+use std::time::{Duration, Instant};
+
+/// At most so much is kept of one run.
+const MOST: usize = 200_000;
+
+/// A call that has been entered.
+#[derive(Debug)]
+pub(super) struct Begun {
+    role: String,
+    thread: u32,
+    began: Instant,
+    call: Call,
+}
+
+impl Begun {
+    /// The name of the call.
+    pub(super) fn name(&self) -> &str {
+        &self.call.name
+    }
+}
+
+/// Everything seen so far.
+#[derive(Debug, Default)]
+pub(super) struct Recorder {
+    seen: Vec<(Begun, Option<Instant>, Option<Ended>)>,
+    omitted: u64,
+}
+
+impl Recorder {
+    /// A call is about to be made by a process and one of its threads.
+    pub(super) fn enters(&self, stopped: &Stopped, who: (&str, u32), call: &Syscall) -> Option<Begun> {
+        let name = table::name(call.number)?;
+        let subjects = subjects(stopped, name, call);
+        let descriptor = match table::descriptor(name) {
+            Some(0) if table::places(name).len() == 1 && table::is_of_descriptor(name) => subjects.first().cloned(),
+            Some(index) => {
+                let number = call.arguments.get(usize::from(index)).copied()?;
+                subject::descriptor(stopped.tid(), number as u32)
+            }
+            None => None,
+        };
+        let known = before(stopped, name, call, &subjects);
+        let call = Call { name: name.to_owned(), arguments: call.arguments, subjects, descriptor, result: None, known };
+        Some(Begun { role: who.0.to_owned(), thread: who.1, began: Instant::now(), call })
+    }
+
+    /// It has returned.
+    pub(super) fn leaves(&mut self, mut begun: Begun, result: i64, known: Option<Known>) {
+        begun.call.result = Some(result);
+        if let Some(known) = known {
+            begun.call.known = known;
+        }
+        self.keep(begun, Some(Instant::now()), None);
+    }
+
+    /// Its thread has ended in it.
+    pub(super) fn never_left(&mut self, begun: Begun) {
+        self.keep(begun, None, None);
+    }
+
+    /// A process has ended.
+    pub(super) fn ended(&mut self, role: &str, status: i32) {
+        let Some(ended) = Ended::from_wait_status(status) else { return };
+        let now = Instant::now();
+        let begun = Begun { role: role.to_owned(), thread: 0, began: now, call: Call::default() };
+        self.keep(begun, Some(now), Some(ended));
+    }
+
+    fn keep(&mut self, begun: Begun, until: Option<Instant>, ended: Option<Ended>) {
+        if self.seen.len() < MOST {
+            self.seen.push((begun, until, ended));
+        } else {
+            self.omitted += 1;
+        }
+    }
+
+    /// All of it, in the time of a run that started then.
+    pub(super) fn finish(self, started: Instant) -> Recording {
+        let since = |at: Instant| at.checked_duration_since(started).unwrap_or(Duration::ZERO);
+        let seen = self.seen.into_iter().map(|(begun, until, ended)| Seen {
+            role: begun.role,
+            thread: begun.thread,
+            began: since(begun.began),
+            ended: until.map(since),
+            what: ended.map_or(Deed::Call(begun.call), Deed::Ended),
+        });
+        Recording { seen: seen.collect(), omitted: self.omitted }
+    }
+}
+
+/// What has to be looked up before the call is made.
+fn before(stopped: &Stopped, name: &str, call: &Syscall, subjects: &[String]) -> Known {
+    let argument = |index: usize| call.arguments.get(index).copied().unwrap_or(0);
+    let existed = |path: Option<&String>| match path {
+        Some(path) if path.starts_with('/') => {
+            let seen_by_it = format!("/proc/{}/root{path}", stopped.tid());
+            Known::Existed(std::fs::symlink_metadata(seen_by_it).is_ok())
+        }
+        _ => Known::Nothing,
+    };
+    match name {
+        "open" | "openat" | "openat2" | "creat" => existed(subjects.first()),
+        "rename" | "renameat" | "renameat2" => existed(subjects.get(1)),
+        "rt_sigaction" => {
+            let mut handler = [0u8; 8];
+            if argument(1) == 0 || stopped.read_memory(argument(1), &mut handler) != handler.len() {
+                return Known::Nothing;
+            }
+            Known::Disposition(match usize::from_ne_bytes(handler) {
+                libc::SIG_DFL => Disposition::Default,
+                libc::SIG_IGN => Disposition::Ignored,
+                _ => Disposition::Handled,
+            })
+        }
+        "flock" => {
+            let operation = argument(1) as i32;
+            match operation & !libc::LOCK_NB {
+                libc::LOCK_SH => Known::Lock(LockType::Shared),
+                libc::LOCK_EX => Known::Lock(LockType::Exclusive),
+                libc::LOCK_UN => Known::Lock(LockType::None),
+                _ => Known::Nothing,
+            }
+        }
+        "fcntl"
+            if matches!(
+                argument(1) as i32,
+                libc::F_SETLK | libc::F_SETLKW | libc::F_OFD_SETLK | libc::F_OFD_SETLKW
+            ) =>
+        {
+            let mut kind = [0u8; 2];
+            if stopped.read_memory(argument(2), &mut kind) != kind.len() {
+                return Known::Nothing;
+            }
+            match i32::from(i16::from_ne_bytes(kind)) {
+                libc::F_RDLCK => Known::Lock(LockType::Shared),
+                libc::F_WRLCK => Known::Lock(LockType::Exclusive),
+                libc::F_UNLCK => Known::Lock(LockType::None),
+                _ => Known::Nothing,
+            }
+        }
+        _ => Known::Nothing,
+    }
+}

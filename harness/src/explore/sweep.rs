@@ -1,0 +1,110 @@
+//! The trials of a sweep: from the windows of the control to plans. Pure.
+
+use super::plan::Planned;
+use crate::model::{Act, Injection, Point, PointSpec, Signal, Stdin, Step, SyscallPoint, TrialPlan};
+use crate::windows::{Map, Window};
+use std::time::Duration;
+
+/// What is the same in all trials of a sweep.
+#[derive(Debug, Clone)]
+pub struct Sweep {
+    /// What is done in each window.
+    pub send: Injection,
+    /// From the last injection to the KILL.
+    pub grace: Duration,
+    /// The agent's standard input.
+    pub stdin: Stdin,
+    /// Whether the agent has a terminal.
+    pub pty: bool,
+    /// Whether the agent is PID 1.
+    pub pid1: bool,
+}
+
+/// A trial, and the window that it is for.
+pub(super) type Aimed = (Planned, Option<usize>);
+
+/// The signals whose meaning matters to an injection.
+pub(super) fn signals(send: &Injection) -> Vec<Signal> {
+    let of = |step: &Step| match step {
+        Step::Signal(signal, _) => Some(*signal),
+        Step::ParentDeath | Step::PtyHangup => Some(Signal::HUP),
+        Step::Wait(_) | Step::StdinEof => None,
+    };
+    send.steps().iter().filter_map(of).collect()
+}
+
+fn spec(point: Point) -> PointSpec {
+    PointSpec { relative: false, point }
+}
+
+fn moment(point: Option<SyscallPoint>) -> PointSpec {
+    spec(point.map_or(Point::Start, Point::Syscall))
+}
+
+impl Sweep {
+    fn trial(&self, label: String, at: Vec<PointSpec>) -> Planned {
+        let plan = TrialPlan {
+            acts: vec![Act { at, send: self.send.clone() }],
+            grace: self.grace,
+            stdin: self.stdin.clone(),
+            pty: self.pty,
+            pid1: self.pid1,
+        };
+        Planned { label, plan, informational: false }
+    }
+
+    /// A trial at the first moment of each window, the most different windows first,
+    /// and one in the longest wait of each.
+    pub(super) fn of_windows(&self, map: &Map) -> Vec<Aimed> {
+        let chosen: Vec<&Window> = map.chosen().into_iter().filter_map(|number| map.windows.get(number)).collect();
+        let first_moment = |window: &&Window| {
+            let at = moment(window.opened.as_ref().map(|opening| opening.point.clone()));
+            (self.trial(format!("window {}", window.number), vec![at]), Some(window.number))
+        };
+        let wait = |window: &&Window| {
+            let wait = window.wait.as_ref().filter(|_| window.kind == window.number)?;
+            let blocked = Point::Blocked { role: Some(wait.role.clone()), name: wait.name.clone(), nth: 1 };
+            let at = match &window.opened {
+                Some(opening) => {
+                    vec![spec(Point::Syscall(opening.point.clone())), PointSpec { relative: true, point: blocked }]
+                }
+                None => vec![spec(blocked)],
+            };
+            Some((self.trial(format!("window {}, waiting", window.number), at), Some(window.number)))
+        };
+        let (firsts, again): (Vec<&Window>, Vec<&Window>) =
+            chosen.into_iter().partition(|window| window.kind == window.number);
+        let mut trials: Vec<Aimed> = firsts.iter().map(first_moment).collect();
+        trials.extend(firsts.iter().filter_map(wait));
+        trials.extend(again.iter().map(first_moment));
+        trials
+    }
+
+    /// A trial after every system call.
+    pub(super) fn of_moments(&self, moments: Vec<SyscallPoint>) -> Vec<Aimed> {
+        let start = self.trial("start".to_owned(), vec![spec(Point::Start)]);
+        let rest = moments
+            .into_iter()
+            .enumerate()
+            .map(|(index, point)| (self.trial(format!("call {}", index + 1), vec![moment(Some(point))]), None));
+        std::iter::once((start, Some(0))).chain(rest).collect()
+    }
+}
+
+/// How many windows the trials covered. A window counts with another in which the
+/// same is live. `reached` says of each trial's window whether its point was reached.
+pub(super) fn coverage(map: &Map, reached: &[(Option<usize>, bool)]) -> quietus_reports::Windows {
+    let kind = |number: &usize| map.windows.get(*number).map(|window| window.kind);
+    let kinds = |wanted: bool| -> std::collections::BTreeSet<usize> {
+        reached.iter().filter(|(_, was)| *was == wanted).filter_map(|(number, _)| kind(number.as_ref()?)).collect()
+    };
+    let (covered, tried) = (kinds(true), kinds(false));
+    let count = |holds: &dyn Fn(&Window) -> bool| {
+        u32::try_from(map.windows.iter().filter(|window| holds(window)).count()).unwrap_or(u32::MAX)
+    };
+    quietus_reports::Windows {
+        total: count(&|_| true),
+        covered: count(&|window| covered.contains(&window.kind)),
+        missed: count(&|window| !covered.contains(&window.kind) && tried.contains(&window.kind)),
+    }
+}

@@ -1,0 +1,129 @@
+//! What an undisturbed agent did, as its tracer saw it: each system call that
+//! makes, changes or gives up what can outlive the agent, and each wait.
+
+use super::Ended;
+use std::time::Duration;
+
+/// What was seen of one run, in the order in which it took effect.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Recording {
+    /// One thing after the other.
+    pub seen: Vec<Seen>,
+    /// How many more there were than are kept.
+    pub omitted: u64,
+}
+
+/// One thing that a process did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// The place of the process in the agent's tree: `0`, `0.1`.
+    pub role: String,
+    /// Which of its threads: 0 is the first.
+    pub thread: u32,
+    /// When it began, since the start of the agent.
+    pub began: Duration,
+    /// When it was over; none for a call that had not returned when the run was.
+    pub ended: Option<Duration>,
+    /// What it did.
+    pub what: Deed,
+}
+
+/// What a process did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deed {
+    /// It made a system call.
+    Call(Call),
+    /// It has ended: all its threads are gone.
+    Ended(Ended),
+}
+
+/// One system call.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Call {
+    /// Its name.
+    pub name: String,
+    /// Its arguments, as numbers.
+    pub arguments: [u64; 6],
+    /// What it is about: paths and addresses, in the order of its arguments.
+    pub subjects: Vec<String>,
+    /// What the descriptor in its first argument is, if that is one.
+    pub descriptor: Option<String>,
+    /// Its result, or a negative errno; none when it did not return.
+    pub result: Option<i64>,
+    /// What only the memory of the process or the moment could tell.
+    pub known: Known,
+}
+
+/// What was looked up while a call was made.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Known {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Whether the path it makes or replaces was there before.
+    Existed(bool),
+    /// What a signal will do from now on.
+    Disposition(Disposition),
+    /// Which signals the thread blocks from now on, a bit each.
+    Blocked(u64),
+    /// The process it has made.
+    Born {
+        /// Its place in the tree.
+        role: String,
+        /// Whether the call returns only once that has executed a program (vfork(2)).
+        borrowed: bool,
+    },
+    /// The command line of the program it has executed.
+    Program(Vec<String>),
+    /// Which lock it asks for.
+    Lock(LockType),
+}
+
+/// What a signal does to a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Disposition {
+    /// What the system does by default.
+    Default,
+    /// Nothing.
+    Ignored,
+    /// A handler runs.
+    Handled,
+}
+
+/// A lock on a file, as in fcntl(2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LockType {
+    /// Others may read.
+    Shared,
+    /// Nobody else may have it.
+    Exclusive,
+    /// It is given up.
+    None,
+}
+
+impl Call {
+    /// Whether it succeeded.
+    pub fn succeeded(&self) -> bool {
+        self.result.is_some_and(|result| result >= 0)
+    }
+
+    /// The first path it is about.
+    pub fn path(&self) -> Option<&str> {
+        self.subjects.iter().map(String::as_str).find(|subject| subject.starts_with('/'))
+    }
+}
+
+impl Seen {
+    /// The system call, if it is one.
+    pub fn call(&self) -> Option<&Call> {
+        match &self.what {
+            Deed::Call(call) => Some(call),
+            Deed::Ended(_) => None,
+        }
+    }
+
+    /// How long it took; up to `end` for a call that did not return.
+    pub fn took(&self, end: Duration) -> Duration {
+        self.ended.unwrap_or(end).saturating_sub(self.began)
+    }
+}

@@ -1,0 +1,30 @@
+//! Where in a run something happened, so that it is found again in another run:
+//! the process, the call, its path as a pattern, and the how manieth it is.
+
+use super::names::{Names, as_glob};
+use crate::model::{Recording, Seen, Side, SyscallPoint};
+
+/// The moment right after what was seen at this place of the recording.
+pub(super) fn after(recording: &Recording, index: usize, names: &Names) -> Option<SyscallPoint> {
+    address(recording, index, names, Side::Exit)
+}
+
+/// The moment on this side of what was seen at this place of the recording.
+pub(super) fn address(recording: &Recording, index: usize, names: &Names, side: Side) -> Option<SyscallPoint> {
+    let seen = recording.seen.get(index)?;
+    let call = seen.call()?;
+    let pattern = call.path().map(|path| as_glob(&names.pattern(path)));
+    let mut point = SyscallPoint { role: Some(seen.role.clone()), name: call.name.clone(), side, pattern, nth: 0 };
+    let fits = point.fits();
+    let counts = |seen: &&Seen| {
+        seen.role == point.role.as_deref().unwrap_or_default()
+            && seen.call().is_some_and(|call| {
+                call.name == point.name
+                    && (side == Side::Enter || call.succeeded())
+                    && (point.pattern.is_none() || call.subjects.iter().any(|subject| fits.holds(Some(subject))))
+            })
+    };
+    let nth = recording.seen.iter().take(index + 1).filter(counts).count();
+    point.nth = u32::try_from(nth).ok().filter(|nth| *nth > 0)?;
+    Some(point)
+}

@@ -1,0 +1,61 @@
+//! Cuts a run into windows.
+
+use super::address::after;
+use super::lives::Lives;
+use super::names::Names;
+use super::waits::find_waits;
+use super::{Life, Map, Opening, Window};
+use crate::model::{Call, Recording};
+use std::time::Duration;
+
+/// The windows of a run up to `until`. `other` is a run of the same agent, from
+/// which it is learnt what names differ.
+pub(super) fn cut(recording: &Recording, other: &Recording, until: Duration) -> Map {
+    let names = Names::learn(recording, other);
+    let mut lives = Lives::of(recording, &names);
+    let mut windows: Vec<Window> = Vec::new();
+    let mut add = |opened: Option<Opening>, at: Duration, lives: &Lives<'_>| {
+        let number = windows.len();
+        windows.push(Window { number, opened, at, live: lives.live.clone(), kind: number, wait: None });
+    };
+    add(None, Duration::ZERO, &lives);
+    let mut end = Duration::ZERO;
+    for (index, seen) in recording.seen.iter().enumerate().filter(|(_, seen)| seen.began < until) {
+        end = end.max(seen.ended.unwrap_or(seen.began));
+        let before = lives.live.clone();
+        lives.see(index, seen);
+        // What ends by itself opens no window: nobody can be held there.
+        let Some(call) = seen.call().filter(|call| call.succeeded() && lives.live != before) else { continue };
+        if let Some(point) = after(recording, index, &names) {
+            add(Some(Opening { index, point, what: what(call, &names) }), seen.ended.unwrap_or(seen.began), &lives);
+        }
+    }
+    let end = end.min(until);
+    find_waits(recording, &mut windows, end);
+    Map { lives: follow(&windows), kept: lives.live, windows, end, omitted: recording.omitted }
+}
+
+/// A call in words: its name and what it is about.
+fn what(call: &Call, names: &Names) -> String {
+    let about: Vec<String> = call
+        .subjects
+        .iter()
+        .map(|subject| if subject.starts_with('/') { names.pattern(subject) } else { subject.clone() })
+        .collect();
+    if about.is_empty() { call.name.clone() } else { format!("{} {}", call.name, about.join(" → ")) }
+}
+
+/// The life of each thing: in which windows it is live.
+fn follow(windows: &[Window]) -> Vec<Life> {
+    let mut lives: Vec<Life> = Vec::new();
+    for window in windows {
+        for thing in &window.live {
+            let open = lives.iter_mut().find(|life| life.thing == *thing && life.last + 1 == window.number);
+            match open {
+                Some(life) => life.last = window.number,
+                None => lives.push(Life { thing: thing.clone(), first: window.number, last: window.number }),
+            }
+        }
+    }
+    lives
+}

@@ -1,0 +1,456 @@
+//! Follows what is live through a run.
+
+use super::names::Names;
+use super::thing::Thing;
+use super::waits::is_wait;
+use crate::model::{Call, Deed, Disposition, Known, LockType, Recording, Seen, Signal};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// Signals that terminate agents: what they do decides what a termination does.
+pub(super) const TERMINATING: [Signal; 4] = [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM];
+
+/// What is live, kept up to date with what is seen.
+#[derive(Debug)]
+pub(super) struct Lives<'a> {
+    names: &'a Names,
+    /// What is live now.
+    pub(super) live: BTreeSet<Thing>,
+    /// The things that a descriptor of a process stands for.
+    held: BTreeMap<(String, String), Thing>,
+    /// Processes by the id that their parent knows.
+    children: BTreeMap<(String, i64), String>,
+    ended: BTreeSet<String>,
+    /// Paths that the agent has made, as they are.
+    made: BTreeSet<String>,
+    /// Writes after which nothing is written to the same file any more.
+    last_writes: BTreeSet<usize>,
+    /// Files that are written after they were opened there.
+    filled: BTreeSet<usize>,
+    /// Changes of a signal mask that are not undone at once.
+    lasting: BTreeSet<usize>,
+}
+
+/// Whether a path is in a file system that keeps it.
+fn is_kept(path: &str) -> bool {
+    let device = path.starts_with("/dev/") && !path.starts_with("/dev/shm/") && !path.starts_with("/dev/mqueue/");
+    path.starts_with('/')
+        && !device
+        && !path.starts_with("/proc/")
+        && !path.starts_with("/sys/")
+        && !path.ends_with(" (deleted)")
+}
+
+fn is_write(name: &str) -> bool {
+    matches!(
+        name,
+        "write"
+            | "writev"
+            | "pwrite64"
+            | "pwritev"
+            | "pwritev2"
+            | "sendfile"
+            | "copy_file_range"
+            | "ftruncate"
+            | "truncate"
+            | "fallocate"
+    )
+}
+
+fn is_open(name: &str) -> bool {
+    matches!(name, "open" | "openat" | "openat2" | "creat")
+}
+
+/// The file that a write goes to.
+fn written(call: &Call) -> Option<&str> {
+    let path = match call.name.as_str() {
+        // Its second descriptor is what is written.
+        "copy_file_range" => None,
+        _ if is_write(&call.name) => call.path(),
+        _ => None,
+    };
+    path.filter(|path| is_kept(path))
+}
+
+/// The flags of an open.
+fn flags(call: &Call) -> i32 {
+    let index = match call.name.as_str() {
+        "open" => 1,
+        "openat" => 2,
+        "creat" => return libc::O_CREAT | libc::O_WRONLY | libc::O_TRUNC,
+        _ => return 0,
+    };
+    call.arguments.get(index).map_or(0, |flags| *flags as i32)
+}
+
+/// Which writes are the last to their file, and which opens are followed by one.
+fn writes(recording: &Recording) -> (BTreeSet<usize>, BTreeSet<usize>) {
+    let mut last: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    let mut opened: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    let (mut finals, mut filled) = (BTreeSet::new(), BTreeSet::new());
+    for (index, seen) in recording.seen.iter().enumerate() {
+        let Some(call) = seen.call().filter(|call| call.succeeded()) else { continue };
+        if let Some(path) = written(call) {
+            last.insert((&seen.role, path), index);
+            if let Some(at) = opened.remove(&(seen.role.as_str(), path)) {
+                filled.insert(at);
+            }
+        } else if let Some(path) = call.path() {
+            if is_open(&call.name) {
+                opened.insert((&seen.role, path), index);
+            }
+            if call.name == "close" || is_open(&call.name) {
+                finals.extend(last.remove(&(seen.role.as_str(), path)));
+            }
+        }
+    }
+    finals.extend(last.into_values());
+    (finals, filled)
+}
+
+/// Which changes of a signal mask stay in force while something else happens.
+/// Libraries block all signals for the few calls around a fork.
+fn lasting_masks(recording: &Recording) -> BTreeSet<usize> {
+    const A_WHILE: Duration = Duration::from_millis(1);
+    let mut lasting = BTreeSet::new();
+    let mut open: BTreeMap<&str, usize> = BTreeMap::new();
+    for (index, seen) in recording.seen.iter().enumerate() {
+        let Some(call) = seen.call() else { continue };
+        if call.name == "rt_sigprocmask" && seen.thread == 0 {
+            if matches!(call.known, Known::Blocked(_)) {
+                open.insert(&seen.role, index);
+            }
+        } else if (is_wait(&call.name) && seen.took(Duration::MAX) >= A_WHILE) || call.name == "execve" {
+            lasting.extend(open.remove(seen.role.as_str()));
+        }
+    }
+    lasting
+}
+
+impl<'a> Lives<'a> {
+    /// Before anything was done.
+    pub(super) fn of(recording: &Recording, names: &'a Names) -> Self {
+        let (last_writes, filled) = writes(recording);
+        Self {
+            names,
+            live: BTreeSet::new(),
+            held: BTreeMap::new(),
+            children: BTreeMap::new(),
+            ended: BTreeSet::new(),
+            made: BTreeSet::new(),
+            last_writes,
+            filled,
+            lasting: lasting_masks(recording),
+        }
+    }
+
+    /// Takes in what is seen next, at this place of the recording.
+    pub(super) fn see(&mut self, index: usize, seen: &Seen) {
+        match &seen.what {
+            Deed::Ended(_) => self.end_process(&seen.role),
+            Deed::Call(call) if call.succeeded() => {
+                self.files(index, &seen.role, call);
+                self.processes(index, seen, call);
+                self.sockets(&seen.role, call);
+                self.objects(call);
+            }
+            Deed::Call(_) => {}
+        }
+    }
+
+    fn end_process(&mut self, role: &str) {
+        self.ended.insert(role.to_owned());
+        let below = format!("{role}.");
+        // Who has no parent any more is waited for by the init.
+        self.live.retain(|thing| {
+            thing.owner() != Some(role) && !matches!(thing, Thing::Ended { role: child } if child.starts_with(&below))
+        });
+        let parent = role.rsplit_once('.').map(|(parent, _)| parent);
+        if parent.is_some_and(|parent| !self.ended.contains(parent)) {
+            self.live.insert(Thing::Ended { role: role.to_owned() });
+        }
+        let held: Vec<(String, String)> = self.held.keys().filter(|(owner, _)| owner == role).cloned().collect();
+        for key in held {
+            self.let_go(&key);
+        }
+    }
+
+    /// A descriptor is closed: its thing ends if nobody else has it.
+    fn let_go(&mut self, key: &(String, String)) {
+        if let Some(thing) = self.held.remove(key)
+            && !self.held.values().any(|other| *other == thing)
+        {
+            self.live.remove(&thing);
+        }
+    }
+
+    fn make(&mut self, path: &str, thing: impl FnOnce(String) -> Thing) {
+        if is_kept(path) {
+            self.made.insert(path.to_owned());
+            self.live.insert(thing(self.names.pattern(path)));
+        }
+    }
+
+    /// A path is gone.
+    fn unmake(&mut self, path: &str) {
+        if !is_kept(path) {
+            return;
+        }
+        let pattern = self.names.pattern(path);
+        let ours = self.made.remove(path);
+        // Another of the same pattern may still be there.
+        if !self.made.iter().any(|other| self.names.pattern(other) == pattern) {
+            self.live.retain(|thing| {
+                thing.path() != Some(pattern.as_str()) || matches!(thing, Thing::Lock { .. } | Thing::Changed(_))
+            });
+        }
+        if !ours {
+            self.live.insert(Thing::Changed(pattern));
+        }
+    }
+
+    fn files(&mut self, index: usize, role: &str, call: &Call) {
+        let (first, second) = (call.subjects.first().map(String::as_str), call.subjects.get(1).map(String::as_str));
+        match (call.name.as_str(), first) {
+            (name, Some(path)) if is_open(name) => {
+                let existed = call.known != Known::Existed(false);
+                if flags(call) & libc::O_CREAT != 0 && !existed {
+                    self.make(path, Thing::File);
+                    if self.filled.contains(&index) && is_kept(path) {
+                        self.live.insert(Thing::Empty(self.names.pattern(path)));
+                    }
+                } else if flags(call) & libc::O_TRUNC != 0 && is_kept(path) {
+                    self.change(path);
+                    if self.filled.contains(&index) {
+                        self.live.insert(Thing::Empty(self.names.pattern(path)));
+                    }
+                }
+            }
+            ("mkdir" | "mkdirat", Some(path)) => self.make(path, Thing::Directory),
+            ("mknod" | "mknodat", Some(path)) => {
+                let mode = call.arguments.get(if call.name == "mknod" { 1 } else { 2 }).map_or(0, |mode| *mode as u32);
+                let fifo = mode & libc::S_IFMT == libc::S_IFIFO;
+                self.make(path, if fifo { Thing::Fifo } else { Thing::File });
+            }
+            ("symlink" | "symlinkat", Some(path)) => self.make(path, Thing::File),
+            ("link" | "linkat", _) => {
+                if let Some(path) = second {
+                    self.make(path, Thing::File);
+                }
+            }
+            ("unlink" | "unlinkat" | "rmdir", Some(path)) => self.unmake(path),
+            ("rename" | "renameat" | "renameat2", Some(from)) => {
+                if let Some(to) = second {
+                    self.rename(from, to, call.known == Known::Existed(true));
+                }
+            }
+            ("flock" | "fcntl", Some(path)) => {
+                let lock = Thing::Lock { role: role.to_owned(), path: self.names.pattern(path) };
+                let key = (role.to_owned(), path.to_owned());
+                match call.known {
+                    Known::Lock(LockType::None) => self.let_go(&key),
+                    Known::Lock(_) => {
+                        self.live.insert(lock.clone());
+                        self.held.insert(key, lock);
+                    }
+                    _ => {}
+                }
+            }
+            ("close", Some(what)) => {
+                self.let_go(&(role.to_owned(), what.to_owned()));
+            }
+            _ => {}
+        }
+        if let Some(path) = written(call) {
+            if !self.made.contains(path) {
+                self.change(path);
+            }
+            self.live.remove(&Thing::Empty(self.names.pattern(path)));
+            let partial = Thing::Partial(self.names.pattern(path));
+            if self.last_writes.contains(&index) {
+                self.live.remove(&partial);
+            } else {
+                self.live.insert(partial);
+            }
+        }
+    }
+
+    fn change(&mut self, path: &str) {
+        if !self.made.contains(path) {
+            self.live.insert(Thing::Changed(self.names.pattern(path)));
+        }
+    }
+
+    fn rename(&mut self, from: &str, to: &str, replaces: bool) {
+        if !is_kept(from) || !is_kept(to) {
+            return;
+        }
+        let below = format!("{from}/");
+        let moved: Vec<String> =
+            self.made.iter().filter(|path| *path == from || path.starts_with(&below)).cloned().collect();
+        if moved.is_empty() {
+            self.live.insert(Thing::Changed(self.names.pattern(from)));
+        }
+        // What was made becomes what it is made for; the kind of each stays.
+        let kinds: Vec<(String, Vec<Thing>)> = moved
+            .iter()
+            .map(|path| {
+                let pattern = self.names.pattern(path);
+                let at = |thing: &&Thing| thing.path() == Some(&pattern) && !matches!(thing, Thing::Changed(_));
+                (path.clone(), self.live.iter().filter(at).cloned().collect())
+            })
+            .collect();
+        for path in &moved {
+            self.unmake(path);
+        }
+        if replaces && !self.made.contains(to) {
+            self.live.insert(Thing::Changed(self.names.pattern(to)));
+            return;
+        }
+        for (path, things) in kinds {
+            let new = format!("{to}{}", path.get(from.len()..).unwrap_or_default());
+            for thing in things {
+                match thing {
+                    Thing::Directory(_) => self.make(&new, Thing::Directory),
+                    Thing::Fifo(_) => self.make(&new, Thing::Fifo),
+                    Thing::Socket(_) => self.make(&new, Thing::Socket),
+                    Thing::Empty(_) => drop(self.live.insert(Thing::Empty(self.names.pattern(&new)))),
+                    Thing::Partial(_) => drop(self.live.insert(Thing::Partial(self.names.pattern(&new)))),
+                    _ => self.make(&new, Thing::File),
+                }
+            }
+        }
+        if moved.is_empty() {
+            self.make(to, Thing::File);
+        }
+    }
+
+    fn processes(&mut self, index: usize, seen: &Seen, call: &Call) {
+        let role = &seen.role;
+        match (call.name.as_str(), &call.known) {
+            ("fork" | "vfork" | "clone" | "clone3", Known::Born { role: child, borrowed }) => {
+                if let Some(pid) = call.result {
+                    self.children.insert((role.clone(), pid), child.clone());
+                }
+                // One that has executed a program by now is known by that.
+                let known = *borrowed
+                    || self.live.iter().any(|thing| matches!(thing, Thing::Process { role, .. } if role == child));
+                if !known && !self.ended.contains(child) {
+                    let inherited: Vec<Thing> =
+                        self.live.iter().filter_map(|thing| inherited(thing, role, child)).collect();
+                    self.live.extend(inherited);
+                    self.live
+                        .insert(Thing::Process { role: child.clone(), command: "a copy of its parent".to_owned() });
+                }
+            }
+            ("execve" | "execveat", Known::Program(words)) => {
+                let command = self.names.command(words);
+                self.live.retain(|thing| match thing {
+                    Thing::Process { role: other, .. } => other != role,
+                    Thing::Signal { role: other, does: Disposition::Handled, .. } => other != role,
+                    _ => true,
+                });
+                self.live.insert(Thing::Process { role: role.clone(), command });
+            }
+            ("wait4", _) => {
+                if let Some(child) = call.result.and_then(|pid| self.children.remove(&(role.clone(), pid))) {
+                    self.live.remove(&Thing::Ended { role: child });
+                }
+            }
+            // Whom it was for stands in memory: all who had ended by then.
+            ("waitid", _) => {
+                let below = format!("{role}.");
+                self.live.retain(|thing| {
+                    !matches!(thing, Thing::Ended { role: child }
+                        if child.strip_prefix(&below).is_some_and(|rest| !rest.contains('.')))
+                });
+            }
+            ("setsid" | "setpgid", _) => {
+                self.live.insert(Thing::Apart { role: role.clone() });
+            }
+            ("rt_sigaction", Known::Disposition(does)) => {
+                let number = call.arguments.first().map_or(0, |number| *number as i32);
+                if TERMINATING.iter().any(|signal| signal.number() == number) {
+                    self.live.retain(|thing| {
+                        !matches!(thing, Thing::Signal { role: other, number: n, .. } if other == role && *n == number)
+                    });
+                    if *does != Disposition::Default {
+                        self.live.insert(Thing::Signal { role: role.clone(), number, does: *does });
+                    }
+                }
+            }
+            ("rt_sigprocmask", Known::Blocked(mask)) if seen.thread == 0 => {
+                self.live.retain(|thing| !matches!(thing, Thing::Blocked { role: other, .. } if other == role));
+                if self.lasting.contains(&index) {
+                    let blocked = TERMINATING.iter().map(|signal| signal.number());
+                    let blocked = blocked.filter(|number| mask >> (number - 1) & 1 == 1);
+                    self.live.extend(blocked.map(|number| Thing::Blocked { role: role.clone(), number }));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn sockets(&mut self, role: &str, call: &Call) {
+        let (Some(address), Some(descriptor)) = (call.subjects.first(), &call.descriptor) else { return };
+        let key = (role.to_owned(), descriptor.clone());
+        match call.name.as_str() {
+            "bind" if address.starts_with('/') => self.make(address, Thing::Socket),
+            "bind" => {
+                let thing = Thing::Bound(address.clone());
+                self.live.insert(thing.clone());
+                self.held.insert(key, thing);
+            }
+            "connect" => {
+                let thing = Thing::Connection(self.names.pattern(address));
+                self.live.insert(thing.clone());
+                self.held.insert(key, thing);
+            }
+            _ => {}
+        }
+    }
+
+    fn objects(&mut self, call: &Call) {
+        let argument = |index: usize| call.arguments.get(index).copied().unwrap_or(0) as i32;
+        let what = |kind: &str, id: i64| Thing::Ipc(format!("{kind} {id}"));
+        let kind = match call.name.get(..3) {
+            Some("shm") => "shared memory",
+            Some("sem") => "semaphores",
+            _ => "message queue",
+        };
+        match call.name.as_str() {
+            "shmget" | "semget" | "msgget" => {
+                let flags = argument(if call.name == "msgget" { 1 } else { 2 });
+                if flags & libc::IPC_CREAT != 0 || argument(0) == libc::IPC_PRIVATE {
+                    self.live.extend(call.result.map(|id| what(kind, id)));
+                }
+            }
+            "shmctl" | "semctl" | "msgctl" => {
+                let command = argument(if call.name == "semctl" { 2 } else { 1 });
+                // Since Linux 5.1 with no flag for the version of the interface; older ones set it.
+                if command & 0xff == libc::IPC_RMID {
+                    self.live.remove(&what(kind, argument(0).into()));
+                }
+            }
+            "mq_open" if argument(1) & libc::O_CREAT != 0 => {
+                self.live.extend(call.subjects.first().map(|name| Thing::Ipc(format!("message queue /{name}"))));
+            }
+            "mq_unlink" => {
+                if let Some(name) = call.subjects.first() {
+                    self.live.remove(&Thing::Ipc(format!("message queue /{name}")));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What a new process has of its parent's signal set-up.
+fn inherited(thing: &Thing, parent: &str, child: &str) -> Option<Thing> {
+    match thing {
+        Thing::Signal { role, number, does } if role == parent => {
+            Some(Thing::Signal { role: child.to_owned(), number: *number, does: *does })
+        }
+        _ => None,
+    }
+}

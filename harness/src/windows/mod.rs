@@ -1,0 +1,211 @@
+//! From a recording to windows: what is live when, where the run is cut, and how
+//! each window is found again in another run. Pure.
+//!
+//! A window is a stretch of a run in which what is live does not change: no
+//! resource comes or goes, no signal gets another meaning. Terminating the agent
+//! makes the same difference anywhere in it, so one trial stands for all of it.
+
+mod address;
+mod cut;
+mod lives;
+mod names;
+mod order;
+#[cfg(test)]
+mod tests;
+mod thing;
+mod waits;
+
+pub use thing::Thing;
+
+use crate::model::{Disposition, Recording, Side, Signal, SyscallPoint};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// The windows of an agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Map {
+    /// One after the other, from the start on.
+    pub windows: Vec<Window>,
+    /// What is live in them.
+    pub lives: Vec<Life>,
+    /// What is still live at the end of an undisturbed run.
+    pub kept: BTreeSet<Thing>,
+    /// When the run, or the part of it that was looked at, was over.
+    pub end: Duration,
+    /// How many system calls there were after the recording was full.
+    pub omitted: u64,
+}
+
+/// One window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Window {
+    /// Which it is, from 0.
+    pub number: usize,
+    /// What opened it; the start of the agent opens the first.
+    pub opened: Option<Opening>,
+    /// When it began.
+    pub at: Duration,
+    /// What is live in it.
+    pub live: BTreeSet<Thing>,
+    /// The first window in which the same that matters is live: this one, if it is
+    /// the first.
+    pub kind: usize,
+    /// The longest wait that begins in it.
+    pub wait: Option<Wait>,
+}
+
+/// What opens a window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opening {
+    /// Its place in the recording.
+    pub index: usize,
+    /// Its address: the moment after it.
+    pub point: SyscallPoint,
+    /// In words: the call and what it is about.
+    pub what: String,
+}
+
+/// A process waits in a system call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wait {
+    /// The place of the process in the tree.
+    pub role: String,
+    /// The system call.
+    pub name: String,
+    /// How long, in this window.
+    pub length: Duration,
+}
+
+/// The life of one thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Life {
+    /// What lives.
+    pub thing: Thing,
+    /// The window in which it comes to be.
+    pub first: usize,
+    /// The last in which it is live.
+    pub last: usize,
+}
+
+/// Who made a thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Maker<'a> {
+    /// Its place in the tree.
+    pub role: &'a str,
+    /// What it ran then; none for the agent itself.
+    pub command: Option<&'a str>,
+    /// The system call.
+    pub call: &'a str,
+}
+
+/// Whether a path is one of a pattern.
+fn fits(pattern: &str, path: &str) -> bool {
+    pattern == path
+        || (pattern.contains('*')
+            && globset::GlobBuilder::new(&names::as_glob(pattern))
+                .literal_separator(true)
+                .build()
+                .is_ok_and(|glob| glob.compile_matcher().is_match(path)))
+}
+
+/// What a termination in a window would do, as far as the control can tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Prediction {
+    /// The agent ends at once, and these stay.
+    Leaks(Vec<Thing>),
+    /// A handler runs: what it cleans up is its own affair, and these are there for it.
+    Handled(Vec<Thing>),
+    /// The signal has no effect.
+    Ignored,
+    /// The signal has no effect for now.
+    Blocked,
+}
+
+/// The windows of a run up to `until`. `other` is another run of the same agent:
+/// names that differ between the two are left open.
+pub fn windows(recording: &Recording, other: &Recording, until: Duration) -> Map {
+    cut::cut(recording, other, until).for_signals(&lives::TERMINATING)
+}
+
+/// Every moment right after a system call that was recorded, up to `until`. Not
+/// futex: threads wait for each other another number of times in every run.
+pub fn every_moment(recording: &Recording, other: &Recording, until: Duration) -> Vec<SyscallPoint> {
+    let names = names::Names::learn(recording, other);
+    let taken = recording.seen.iter().enumerate().filter(|(_, seen)| seen.began < until);
+    let made = taken.filter(|(_, seen)| seen.call().is_some_and(|call| call.succeeded() && call.name != "futex"));
+    made.filter_map(|(index, _)| address::address(recording, index, &names, Side::Exit)).collect()
+}
+
+impl Map {
+    /// The same windows, where only these signals matter: two windows that differ in
+    /// what another signal would do are of the same kind.
+    #[must_use]
+    pub fn for_signals(mut self, signals: &[Signal]) -> Self {
+        let matters = |thing: &&Thing| match thing {
+            Thing::Signal { number, .. } | Thing::Blocked { number, .. } => {
+                signals.iter().any(|signal| signal.number() == *number)
+            }
+            _ => true,
+        };
+        let mut known: Vec<(BTreeSet<&Thing>, usize)> = Vec::new();
+        let mut kinds: Vec<usize> = Vec::new();
+        for window in &self.windows {
+            let live: BTreeSet<&Thing> = window.live.iter().filter(matters).collect();
+            let kind = known.iter().find(|(other, _)| *other == live).map(|(_, kind)| *kind);
+            kinds.push(kind.unwrap_or(window.number));
+            if kind.is_none() {
+                known.push((live, window.number));
+            }
+        }
+        self.windows.iter_mut().zip(kinds).for_each(|(window, kind)| window.kind = kind);
+        self
+    }
+
+    /// The numbers of the windows that are worth a trial each, the most different
+    /// first: one of each kind, then the last of each kind that has several.
+    pub fn chosen(&self) -> Vec<usize> {
+        order::chosen(self)
+    }
+
+    /// The life of what was made at this path, in this run or another: the first one.
+    pub fn life_of(&self, path: &str) -> Option<&Life> {
+        self.lives.iter().find(|life| life.thing.is_made() && life.thing.path().is_some_and(|known| fits(known, path)))
+    }
+
+    /// Who made what lives that life: its place in the tree, what it ran, and the call.
+    pub fn maker(&self, life: &Life) -> Option<Maker<'_>> {
+        let window = self.windows.get(life.first)?;
+        let opening = window.opened.as_ref()?;
+        let role = opening.point.role.as_deref()?;
+        let command = window.live.iter().find_map(|thing| match thing {
+            Thing::Process { role: other, command } if other == role => Some(command.as_str()),
+            _ => None,
+        });
+        Some(Maker { role, command, call: &opening.point.name })
+    }
+
+    /// What a signal to the agent's own process would do in this window.
+    pub fn predict(&self, window: &Window, signal: Signal) -> Prediction {
+        let leaks = || -> Vec<Thing> {
+            window.live.iter().filter(|thing| thing.outlives() && !self.kept.contains(thing)).cloned().collect()
+        };
+        if signal == Signal::KILL {
+            return Prediction::Leaks(leaks());
+        }
+        for thing in &window.live {
+            match thing {
+                Thing::Blocked { role, number } if role == "0" && *number == signal.number() => {
+                    return Prediction::Blocked;
+                }
+                Thing::Signal { role, number, does } if role == "0" && *number == signal.number() => {
+                    return match does {
+                        Disposition::Ignored => Prediction::Ignored,
+                        _ => Prediction::Handled(leaks()),
+                    };
+                }
+                _ => {}
+            }
+        }
+        Prediction::Leaks(leaks())
+    }
+}

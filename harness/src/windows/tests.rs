@@ -1,0 +1,278 @@
+//! Small runs, written out, and the maps they give.
+
+use super::*;
+use crate::model::{Call, Deed, Ended, Known, LockType, Seen};
+
+/// A run in the making. Each call takes a millisecond.
+#[derive(Default)]
+struct Run {
+    seen: Vec<Seen>,
+}
+
+impl Run {
+    fn push(mut self, role: &str, took: u64, what: Deed) -> Self {
+        let began = self.seen.last().and_then(|last| last.ended).unwrap_or_default();
+        let ended = Some(began + Duration::from_millis(took));
+        self.seen.push(Seen { role: role.to_owned(), thread: 0, began, ended, what });
+        self
+    }
+
+    fn call(self, role: &str, name: &str, subjects: &[&str], arguments: &[u64], result: i64, known: Known) -> Self {
+        let mut all = [0; 6];
+        all[..arguments.len()].copy_from_slice(arguments);
+        let call = Call {
+            name: name.to_owned(),
+            arguments: all,
+            subjects: subjects.iter().map(|subject| (*subject).to_owned()).collect(),
+            descriptor: None,
+            result: Some(result),
+            known,
+        };
+        self.push(role, 1, Deed::Call(call))
+    }
+
+    fn creates(self, role: &str, path: &str) -> Self {
+        let flags = (libc::O_CREAT | libc::O_WRONLY) as u64;
+        self.call(role, "openat", &[path], &[0, 0, flags], 3, Known::Existed(false))
+    }
+
+    fn writes(self, role: &str, path: &str) -> Self {
+        self.call(role, "write", &[path], &[3], 5, Known::Nothing)
+    }
+
+    fn closes(self, role: &str, path: &str) -> Self {
+        self.call(role, "close", &[path], &[3], 0, Known::Nothing)
+    }
+
+    fn unlinks(self, role: &str, path: &str) -> Self {
+        self.call(role, "unlink", &[path], &[], 0, Known::Nothing)
+    }
+
+    fn handles(self, role: &str, signal: Signal, does: Disposition) -> Self {
+        self.call(role, "rt_sigaction", &[], &[signal.number() as u64, 1], 0, Known::Disposition(does))
+    }
+
+    fn forks(self, role: &str, child: &str, pid: i64) -> Self {
+        self.call(role, "clone", &[], &[], pid, Known::Born { role: child.to_owned(), borrowed: false })
+    }
+
+    fn executes(self, role: &str, words: &[&str]) -> Self {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        self.call(role, "execve", &[&words[0].clone()], &[], 0, Known::Program(words))
+    }
+
+    fn ends(self, role: &str) -> Self {
+        self.push(role, 0, Deed::Ended(Ended::Exited(0)))
+    }
+
+    fn done(self) -> Recording {
+        Recording { seen: self.seen, omitted: 0 }
+    }
+}
+
+fn map(run: Run) -> Map {
+    let run = run.done();
+    windows(&run, &run, Duration::MAX)
+}
+
+/// Each window: what opens it, and what is live in it.
+fn shown(map: &Map) -> Vec<String> {
+    map.windows
+        .iter()
+        .map(|window| {
+            let opened = window.opened.as_ref().map_or_else(|| "start".to_owned(), |opening| opening.point.to_string());
+            let live: Vec<String> = window.live.iter().map(ToString::to_string).collect();
+            format!("{opened}: {}", live.join(", "))
+        })
+        .collect()
+}
+
+#[test]
+fn a_temporary_file_that_is_renamed_into_place() {
+    let run = Run::default()
+        .creates("0", "/w/out.tmp")
+        .writes("0", "/w/out.tmp")
+        .writes("0", "/w/out.tmp")
+        .closes("0", "/w/out.tmp")
+        .call("0", "rename", &["/w/out.tmp", "/w/out"], &[], 0, Known::Existed(false));
+    let map = map(run);
+    assert_eq!(
+        shown(&map),
+        [
+            "start: ",
+            "[0]openat@exit(/w/out.tmp): file /w/out.tmp, /w/out.tmp is empty",
+            "[0]write@exit(/w/out.tmp): file /w/out.tmp, /w/out.tmp is not complete",
+            "[0]write@exit(/w/out.tmp)#2: file /w/out.tmp",
+            "[0]rename@exit(/w/out.tmp): file /w/out",
+        ]
+    );
+    let leaks = |number: usize| map.predict(&map.windows[number], Signal::TERM);
+    assert_eq!(leaks(3), Prediction::Leaks(vec![Thing::File("/w/out.tmp".to_owned())]));
+    assert_eq!(leaks(4), Prediction::Leaks(Vec::new()), "what the control leaves is no leak");
+}
+
+#[test]
+fn a_file_that_was_there_changes_and_is_no_leak() {
+    let truncates = (libc::O_CREAT | libc::O_TRUNC | libc::O_WRONLY) as u64;
+    let run = Run::default()
+        .call("0", "openat", &["/w/a.json"], &[0, 0, truncates], 3, Known::Existed(true))
+        .writes("0", "/w/a.json")
+        .writes("0", "/w/a.json")
+        .call("0", "openat", &["/dev/null"], &[0, 0, truncates], 3, Known::Existed(true))
+        .call("0", "openat", &["/w/b"], &[0, 0, truncates], -13, Known::Existed(false))
+        .call("0", "rename", &["/w/x", "/w/y"], &[], -2, Known::Existed(false))
+        .unlinks("0", "/w/old");
+    assert_eq!(
+        shown(&map(run)),
+        [
+            "start: ",
+            "[0]openat@exit(/w/a.json): /w/a.json is empty, /w/a.json has changed",
+            "[0]write@exit(/w/a.json): /w/a.json is not complete, /w/a.json has changed",
+            "[0]write@exit(/w/a.json)#2: /w/a.json has changed",
+            "[0]unlink@exit(/w/old): /w/a.json has changed, /w/old has changed",
+        ],
+        "and what failed has done nothing"
+    );
+}
+
+#[test]
+fn children_live_from_their_fork_until_they_are_waited_for() {
+    let run = Run::default()
+        .handles("0", Signal::TERM, Disposition::Handled)
+        .forks("0", "0.0", 7)
+        .executes("0.0", &["/bin/sleep", "300"])
+        .ends("0.0")
+        .call("0", "wait4", &[], &[], 7, Known::Nothing);
+    let map = map(run);
+    assert_eq!(
+        shown(&map),
+        [
+            "start: ",
+            "[0]rt_sigaction@exit: process 0 handles TERM",
+            "[0]clone@exit: process 0.0 `a copy of its parent`, process 0 handles TERM, process 0.0 handles TERM",
+            "[0.0]execve@exit(/bin/sleep): process 0.0 `/bin/sleep #`, process 0 handles TERM"
+                .replace('#', "*")
+                .as_str(),
+            "[0]wait4@exit: process 0 handles TERM",
+        ]
+    );
+    assert_eq!(map.windows[4].kind, 1, "the same is live as before the child");
+    let child = |command: &str| vec![Thing::Process { role: "0.0".to_owned(), command: command.to_owned() }];
+    assert_eq!(map.predict(&map.windows[2], Signal::TERM), Prediction::Handled(child("a copy of its parent")));
+    assert_eq!(map.predict(&map.windows[2], Signal::KILL), Prediction::Leaks(child("a copy of its parent")));
+}
+
+#[test]
+fn signals_that_are_not_sent_make_no_kinds() {
+    let run = Run::default()
+        .handles("0", Signal::INT, Disposition::Handled)
+        .handles("0", Signal::TERM, Disposition::Ignored)
+        .handles("0", Signal::INT, Disposition::Default);
+    let kinds = |map: &Map| map.windows.iter().map(|window| window.kind).collect::<Vec<_>>();
+    let map = map(run);
+    assert_eq!(kinds(&map.clone().for_signals(&[Signal::TERM])), [0, 0, 2, 2]);
+    assert_eq!(kinds(&map.clone().for_signals(&[Signal::INT])), [0, 1, 1, 0]);
+    assert_eq!(kinds(&map.clone().for_signals(&[Signal::KILL])), [0, 0, 0, 0]);
+    assert_eq!(map.predict(&map.windows[2], Signal::TERM), Prediction::Ignored);
+}
+
+#[test]
+fn a_mask_counts_where_something_else_happens_under_it() {
+    let mask = |signals: &[Signal]| Known::Blocked(signals.iter().map(|one| 1u64 << (one.number() - 1)).sum());
+    let wait = || Deed::Call(Call { name: "wait4".to_owned(), result: Some(0), ..Call::default() });
+    let run = Run::default()
+        .call("0", "rt_sigprocmask", &[], &[], 0, mask(&[Signal::TERM, Signal::INT]))
+        .call("0", "rt_sigprocmask", &[], &[], 0, mask(&[]))
+        .call("0", "rt_sigprocmask", &[], &[], 0, mask(&[Signal::TERM]))
+        .push("0", 50, wait())
+        .call("0", "rt_sigprocmask", &[], &[], 0, mask(&[]));
+    let map = map(run);
+    assert_eq!(
+        shown(&map),
+        ["start: ", "[0]rt_sigprocmask@exit#3: process 0 blocks TERM", "[0]rt_sigprocmask@exit#4: "]
+    );
+    assert_eq!(map.predict(&map.windows[1], Signal::TERM), Prediction::Blocked);
+    let wait = map.windows[1].wait.as_ref().expect("a wait");
+    assert_eq!((wait.name.as_str(), wait.length), ("wait4", Duration::from_millis(50)));
+}
+
+#[test]
+fn locks_sockets_and_objects() {
+    let mut run = Run::default()
+        .call("0", "flock", &["/w/l"], &[3], 0, Known::Lock(LockType::Exclusive))
+        .closes("0", "/w/l")
+        .call("0", "bind", &["/tmp/s"], &[4], 0, Known::Nothing)
+        .call("0", "bind", &["127.0.0.1:80"], &[5], 0, Known::Nothing)
+        .call("0", "close", &["socket:[2]"], &[5], 0, Known::Nothing)
+        .call("0", "shmget", &[], &[0, 4096, libc::IPC_CREAT as u64], 5, Known::Nothing)
+        .call("0", "shmctl", &[], &[5, libc::IPC_RMID as u64], 0, Known::Nothing)
+        .done();
+    for (index, descriptor) in [(2, "socket:[1]"), (3, "socket:[2]")] {
+        if let Deed::Call(call) = &mut run.seen[index].what {
+            call.descriptor = Some(descriptor.to_owned());
+        }
+    }
+    assert_eq!(
+        shown(&windows(&run, &run, Duration::MAX)),
+        [
+            "start: ",
+            "[0]flock@exit(/w/l): lock of process 0 on /w/l",
+            "[0]close@exit(/w/l): ",
+            "[0]bind@exit(/tmp/s): socket /tmp/s",
+            "[0]bind@exit#2: socket /tmp/s, bound to 127.0.0.1:80",
+            "[0]close@exit#2: socket /tmp/s",
+            "[0]shmget@exit: socket /tmp/s, shared memory 5",
+            "[0]shmctl@exit: socket /tmp/s",
+        ]
+    );
+}
+
+#[test]
+fn random_names_are_left_open_in_addresses_and_lives() {
+    let run = |name: &str| {
+        Run::default()
+            .call("0", "mkdir", &[&format!("/tmp/{name}")], &[], 0, Known::Nothing)
+            .creates("0", &format!("/tmp/{name}/x"))
+            .unlinks("0", &format!("/tmp/{name}/x"))
+            .done()
+    };
+    let map = windows(&run("tmpab12cd34"), &run("tmpzz90xy87"), Duration::MAX);
+    assert_eq!(
+        shown(&map),
+        [
+            "start: ",
+            "[0]mkdir@exit(/tmp/tmp*): directory /tmp/tmp*",
+            "[0]openat@exit(/tmp/tmp*/x): file /tmp/tmp*/x, directory /tmp/tmp*",
+            "[0]unlink@exit(/tmp/tmp*/x): directory /tmp/tmp*",
+        ]
+    );
+    let life = map.life_of("/tmp/tmp00000000/x").expect("known");
+    assert_eq!((life.first, life.last), (2, 2));
+    let maker = map.maker(life).expect("known");
+    assert_eq!((maker.role, maker.call), ("0", "openat"));
+    assert_eq!(map.life_of("/tmp/tmp00000000/y"), None);
+}
+
+#[test]
+fn the_most_different_windows_come_first_and_each_kind_counts() {
+    let run = Run::default()
+        .creates("0", "/w/a")
+        .creates("0", "/w/b")
+        .unlinks("0", "/w/b")
+        .unlinks("0", "/w/a")
+        .creates("0", "/w/a")
+        .unlinks("0", "/w/a");
+    let map = map(run);
+    let kinds: Vec<usize> = map.windows.iter().map(|window| window.kind).collect();
+    assert_eq!(kinds, [0, 1, 2, 1, 0, 1, 0]);
+    assert_eq!(map.chosen(), [2, 0, 1, 6, 5], "the fullest, the emptiest, the rest; then the last of each kind");
+}
+
+#[test]
+fn what_happens_after_the_end_of_the_run_is_no_window() {
+    let run = Run::default().creates("0", "/w/a").unlinks("0", "/w/a").done();
+    let until = Duration::from_millis(1);
+    assert_eq!(windows(&run, &run, until).windows.len(), 2);
+    assert_eq!(every_moment(&run, &run, until).len(), 1);
+    assert_eq!(windows(&Recording::default(), &Recording::default(), Duration::MAX).windows.len(), 1);
+}
