@@ -163,10 +163,17 @@ pub struct Windows {
 pub struct Trial {
     /// Position within the run, from 0.
     pub index: u32,
-    /// Short name for a person, for example `TERM in window 12`.
+    /// Short name for a person, for example `window 12`.
     pub label: String,
     /// Address of the point, for example `window:12` (first point of the plan).
     pub point: String,
+    /// Number of the window it was made for; absent when it was made for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<u32>,
+    /// What the undisturbed run says would be left there; absent when it cannot say,
+    /// because a handler runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predicted: Option<Vec<String>>,
     /// What was done there, for example `TERM`.
     pub injection: String,
     /// The trial only informs: it cannot make the run inconclusive.

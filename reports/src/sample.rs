@@ -52,7 +52,9 @@ pub(crate) fn run(trials: Vec<Trial>, findings: Vec<Finding>) -> Run {
 pub(crate) fn trial(index: u32, point: &str) -> Trial {
     Trial {
         index,
-        label: format!("TERM at {point}"),
+        label: point.replace(':', " "),
+        window: point.strip_prefix("window:").and_then(|number| number.parse().ok()),
+        predicted: None,
         point: point.into(),
         injection: "TERM".into(),
         informational: false,

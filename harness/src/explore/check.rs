@@ -5,7 +5,7 @@ use super::control::{self, Learned};
 use super::gather::Gatherer;
 use super::parallel::in_parallel;
 use super::plan::{self, Planned, Wanted, default_set};
-use super::sweep::{Aimed, Sweep, coverage};
+use super::sweep::{Aimed, Sweep, coverage, predicted};
 use crate::audit::{Case, Expected, Found, MAKER_UNKNOWN, Rules, audit};
 use crate::driver::{Driver, DriverError, Interrupt, Request};
 use crate::model::{FileTree, Injection, PointSpec, Stdin, Token, TrialPlan};
@@ -236,6 +236,10 @@ pub fn check(
         shown.push((planned, indices));
         reached.push((window, trial.outcome.reached()));
         trial.index = u32::try_from(index).unwrap_or(u32::MAX);
+        if let (Some(map), Some(number)) = (&learned.map, window) {
+            trial.window = u32::try_from(number).ok();
+            trial.predicted = shown.last().and_then(|(planned, _)| predicted(map, number, &planned.plan));
+        }
         trials.push(trial);
     }
     let mut notes = if strategy(check) == "check" { plan::left_out(&learned, check.pty) } else { Vec::new() };
@@ -431,6 +435,8 @@ fn told(
     let mut trial = Trial {
         index: u32::try_from(index).unwrap_or(u32::MAX),
         label: planned.label.clone(),
+        window: None,
+        predicted: None,
         point: planned.plan.point_text(),
         injection: planned.plan.injection_text(),
         informational: planned.informational,

@@ -1,8 +1,9 @@
 //! The trials of a sweep: from the windows of the control to plans. Pure.
 
 use super::plan::Planned;
-use crate::model::{Act, Injection, Point, PointSpec, Signal, Stdin, Step, SyscallPoint, TrialPlan};
-use crate::windows::{Map, Window};
+use crate::model::{Act, Injection, Point, PointSpec, Signal, Stdin, Step, SyscallPoint, Target, TrialPlan};
+use crate::windows::{Map, Prediction, Window};
+use std::cmp::Reverse;
 use std::time::Duration;
 
 /// What is the same in all trials of a sweep.
@@ -62,7 +63,7 @@ impl Sweep {
             (self.trial(format!("window {}", window.number), vec![at]), Some(window.number))
         };
         let wait = |window: &&Window| {
-            let wait = window.wait.as_ref().filter(|_| window.kind == window.number)?;
+            let wait = window.wait.as_ref()?;
             let blocked = Point::Blocked { role: Some(wait.role.clone()), name: wait.name.clone(), nth: 1 };
             let at = match &window.opened {
                 Some(opening) => {
@@ -75,7 +76,12 @@ impl Sweep {
         let (firsts, again): (Vec<&Window>, Vec<&Window>) =
             chosen.into_iter().partition(|window| window.kind == window.number);
         let mut trials: Vec<Aimed> = firsts.iter().map(first_moment).collect();
-        trials.extend(firsts.iter().filter_map(wait));
+        // Of all windows of a kind the one with the longest wait.
+        let longest = firsts.iter().filter_map(|first| {
+            let alike = map.windows.iter().filter(|window| window.kind == first.kind && window.wait.is_some());
+            alike.max_by_key(|window| (window.wait.as_ref().map(|wait| wait.length), Reverse(window.number)))
+        });
+        trials.extend(longest.collect::<Vec<_>>().iter().filter_map(wait));
         trials.extend(again.iter().map(first_moment));
         trials
     }
@@ -88,6 +94,17 @@ impl Sweep {
             .enumerate()
             .map(|(index, point)| (self.trial(format!("call {}", index + 1), vec![moment(Some(point))]), None));
         std::iter::once((start, Some(0))).chain(rest).collect()
+    }
+}
+
+/// What the control says a plan leaves in a window. None when it cannot say: more is
+/// done than to send one signal to the agent, or a handler runs.
+pub(super) fn predicted(map: &Map, number: usize, plan: &TrialPlan) -> Option<Vec<String>> {
+    let [Act { send, .. }] = plan.acts.as_slice() else { return None };
+    let [Step::Signal(signal, Target::Leader)] = send.steps() else { return None };
+    match map.predict(map.windows.get(number)?, *signal) {
+        Prediction::Leaks(things) => Some(things.iter().map(ToString::to_string).collect()),
+        Prediction::Handled(_) | Prediction::Ignored | Prediction::Blocked => None,
     }
 }
 

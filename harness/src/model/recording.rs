@@ -62,8 +62,8 @@ pub enum Known {
     Nothing,
     /// Whether the path it makes or replaces was there before.
     Existed(bool),
-    /// What a signal will do from now on.
-    Disposition(Disposition),
+    /// What a signal will do from now on, and where its handler is.
+    Disposition(Disposition, u64),
     /// Which signals the thread blocks from now on, a bit each.
     Blocked(u64),
     /// The process it has made.
@@ -73,6 +73,10 @@ pub enum Known {
         /// Whether the call returns only once that has executed a program (vfork(2)).
         borrowed: bool,
     },
+    /// Whether what is written leaves a terminal's screen in another state.
+    Screen(bool),
+    /// How a terminal works, as far as the call has to do with that.
+    Modes(Vec<u8>),
     /// The command line of the program it has executed.
     Program(Vec<String>),
     /// Which lock it asks for.

@@ -1,7 +1,8 @@
 //! Cuts a run into windows.
 
 use super::address::after;
-use super::lives::Lives;
+use super::left::left;
+use super::lives::{Facts, Lives};
 use super::names::Names;
 use super::waits::find_waits;
 use super::{Life, Map, Opening, Window};
@@ -12,22 +13,30 @@ use std::time::Duration;
 /// which it is learnt what names differ.
 pub(super) fn cut(recording: &Recording, other: &Recording, until: Duration) -> Map {
     let names = Names::learn(recording, other);
-    let mut lives = Lives::of(recording, &names);
+    let facts = Facts::of(recording, &names);
+    let mut lives = Lives::of(&facts);
     let mut windows: Vec<Window> = Vec::new();
-    let mut add = |opened: Option<Opening>, at: Duration, lives: &Lives<'_>| {
+    let mut add = |next: usize, opened: Option<Opening>, at: Duration, lives: &Lives<'_>| {
         let number = windows.len();
-        windows.push(Window { number, opened, at, live: lives.live.clone(), kind: number, wait: None });
+        let left = left(recording, next, at, lives);
+        let (live, blocked) = (lives.live.clone(), lives.blocked());
+        windows.push(Window { number, opened, at, live, kind: number, left, blocked, wait: None });
     };
-    add(None, Duration::ZERO, &lives);
+    add(0, None, Duration::ZERO, &lives);
     let mut end = Duration::ZERO;
-    for (index, seen) in recording.seen.iter().enumerate().filter(|(_, seen)| seen.began < until) {
+    for (index, seen) in recording.seen.iter().enumerate() {
+        // When the agent's own process has ended there is nobody to terminate.
+        if seen.began >= until || (seen.role == "0" && seen.call().is_none()) {
+            break;
+        }
         end = end.max(seen.ended.unwrap_or(seen.began));
         let before = lives.live.clone();
         lives.see(index, seen);
         // What ends by itself opens no window: nobody can be held there.
         let Some(call) = seen.call().filter(|call| call.succeeded() && lives.live != before) else { continue };
         if let Some(point) = after(recording, index, &names) {
-            add(Some(Opening { index, point, what: what(call, &names) }), seen.ended.unwrap_or(seen.began), &lives);
+            let opening = Opening { index, point, what: what(call, &names) };
+            add(index + 1, Some(opening), seen.ended.unwrap_or(seen.began), &lives);
         }
     }
     let end = end.min(until);

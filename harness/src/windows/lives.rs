@@ -10,12 +10,31 @@ use std::time::Duration;
 /// Signals that terminate agents: what they do decides what a termination does.
 pub(super) const TERMINATING: [Signal; 4] = [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM];
 
-/// What is live, kept up to date with what is seen.
+/// What has to be known of a whole run beforehand.
 #[derive(Debug)]
+pub(super) struct Facts<'a> {
+    names: &'a Names,
+    /// Writes after which nothing is written to the same file any more.
+    last_writes: BTreeSet<usize>,
+    /// Files that are written after they were opened there.
+    filled: BTreeSet<usize>,
+    /// Changes of a signal mask that are not undone at once.
+    lasting: BTreeSet<usize>,
+}
+
+/// What is live, kept up to date with what is seen.
+#[derive(Debug, Clone)]
 pub(super) struct Lives<'a> {
+    facts: &'a Facts<'a>,
     names: &'a Names,
     /// What is live now.
     pub(super) live: BTreeSet<Thing>,
+    /// The signals that the first thread of each process blocks, a bit each.
+    blocked: BTreeMap<String, u64>,
+    /// The handlers that a signal of a process had, in their order.
+    handlers: BTreeMap<(String, i32), Vec<u64>>,
+    /// How the terminal worked before the agent changed that.
+    terminal: Option<Vec<u8>>,
     /// The things that a descriptor of a process stands for.
     held: BTreeMap<(String, String), Thing>,
     /// Processes by the id that their parent knows.
@@ -23,12 +42,6 @@ pub(super) struct Lives<'a> {
     ended: BTreeSet<String>,
     /// Paths that the agent has made, as they are.
     made: BTreeSet<String>,
-    /// Writes after which nothing is written to the same file any more.
-    last_writes: BTreeSet<usize>,
-    /// Files that are written after they were opened there.
-    filled: BTreeSet<usize>,
-    /// Changes of a signal mask that are not undone at once.
-    lasting: BTreeSet<usize>,
 }
 
 /// Whether a path is in a file system that keeps it.
@@ -83,24 +96,23 @@ fn flags(call: &Call) -> i32 {
     call.arguments.get(index).map_or(0, |flags| *flags as i32)
 }
 
-/// Which writes are the last to their file, and which opens are followed by one.
+/// Which writes are the last to their file, by whomever, and which opens are followed
+/// by one.
 fn writes(recording: &Recording) -> (BTreeSet<usize>, BTreeSet<usize>) {
-    let mut last: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-    let mut opened: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    let mut last: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut opened: BTreeMap<&str, usize> = BTreeMap::new();
     let (mut finals, mut filled) = (BTreeSet::new(), BTreeSet::new());
     for (index, seen) in recording.seen.iter().enumerate() {
         let Some(call) = seen.call().filter(|call| call.succeeded()) else { continue };
         if let Some(path) = written(call) {
-            last.insert((&seen.role, path), index);
-            if let Some(at) = opened.remove(&(seen.role.as_str(), path)) {
-                filled.insert(at);
-            }
+            last.insert(path, index);
+            filled.extend(opened.remove(path));
         } else if let Some(path) = call.path() {
             if is_open(&call.name) {
-                opened.insert((&seen.role, path), index);
-            }
-            if call.name == "close" || is_open(&call.name) {
-                finals.extend(last.remove(&(seen.role.as_str(), path)));
+                opened.insert(path, index);
+            } else if call.name.starts_with("rename") || call.name.starts_with("unlink") {
+                // What is written under this name from now on is another file.
+                finals.extend(last.remove(path));
             }
         }
     }
@@ -127,21 +139,39 @@ fn lasting_masks(recording: &Recording) -> BTreeSet<usize> {
     lasting
 }
 
-impl<'a> Lives<'a> {
-    /// Before anything was done.
+impl<'a> Facts<'a> {
+    /// The facts of a run.
     pub(super) fn of(recording: &Recording, names: &'a Names) -> Self {
         let (last_writes, filled) = writes(recording);
+        Self { names, last_writes, filled, lasting: lasting_masks(recording) }
+    }
+}
+
+impl<'a> Lives<'a> {
+    /// Before anything was done.
+    pub(super) fn of(facts: &'a Facts<'a>) -> Self {
         Self {
-            names,
+            facts,
+            names: facts.names,
             live: BTreeSet::new(),
+            blocked: BTreeMap::new(),
+            handlers: BTreeMap::new(),
+            terminal: None,
             held: BTreeMap::new(),
             children: BTreeMap::new(),
             ended: BTreeSet::new(),
             made: BTreeSet::new(),
-            last_writes,
-            filled,
-            lasting: lasting_masks(recording),
         }
+    }
+
+    /// The signals that the agent's own process blocks now, a bit each.
+    pub(super) fn blocked(&self) -> u64 {
+        self.blocked.get("0").copied().unwrap_or(0)
+    }
+
+    /// Whether a process of the tree, the agent's own excepted, is there.
+    pub(super) fn has(&self, role: &str) -> bool {
+        self.live.iter().any(|thing| matches!(thing, Thing::Process { role: known, .. } if known == role))
     }
 
     /// Takes in what is seen next, at this place of the recording.
@@ -149,16 +179,33 @@ impl<'a> Lives<'a> {
         match &seen.what {
             Deed::Ended(_) => self.end_process(&seen.role),
             Deed::Call(call) if call.succeeded() => {
+                // A process that borrows its parent's memory shows itself by its first call.
+                if seen.role != "0" && !self.has(&seen.role) && !self.ended.contains(&seen.role) {
+                    self.appears(&seen.role);
+                }
                 self.files(index, &seen.role, call);
                 self.processes(index, seen, call);
                 self.sockets(&seen.role, call);
                 self.objects(call);
+                self.terminal(call);
             }
             Deed::Call(_) => {}
         }
     }
 
-    fn end_process(&mut self, role: &str) {
+    /// A process is there, and runs what its parent runs.
+    fn appears(&mut self, role: &str) {
+        let parent = role.rsplit_once('.').map_or("0", |(parent, _)| parent);
+        let inherited: Vec<Thing> = self.live.iter().filter_map(|thing| inherited(thing, parent, role)).collect();
+        self.live.extend(inherited);
+        if let Some(blocked) = self.blocked.get(parent).copied() {
+            self.blocked.insert(role.to_owned(), blocked);
+        }
+        self.live.insert(Thing::Process { role: role.to_owned(), command: "a copy of its parent".to_owned() });
+    }
+
+    /// A process has ended.
+    pub(super) fn end_process(&mut self, role: &str) {
         self.ended.insert(role.to_owned());
         let below = format!("{role}.");
         // Who has no parent any more is waited for by the init.
@@ -216,12 +263,12 @@ impl<'a> Lives<'a> {
                 let existed = call.known != Known::Existed(false);
                 if flags(call) & libc::O_CREAT != 0 && !existed {
                     self.make(path, Thing::File);
-                    if self.filled.contains(&index) && is_kept(path) {
+                    if self.facts.filled.contains(&index) && is_kept(path) {
                         self.live.insert(Thing::Empty(self.names.pattern(path)));
                     }
                 } else if flags(call) & libc::O_TRUNC != 0 && is_kept(path) {
                     self.change(path);
-                    if self.filled.contains(&index) {
+                    if self.facts.filled.contains(&index) {
                         self.live.insert(Thing::Empty(self.names.pattern(path)));
                     }
                 }
@@ -267,7 +314,7 @@ impl<'a> Lives<'a> {
             }
             self.live.remove(&Thing::Empty(self.names.pattern(path)));
             let partial = Thing::Partial(self.names.pattern(path));
-            if self.last_writes.contains(&index) {
+            if self.facts.last_writes.contains(&index) {
                 self.live.remove(&partial);
             } else {
                 self.live.insert(partial);
@@ -332,15 +379,8 @@ impl<'a> Lives<'a> {
                 if let Some(pid) = call.result {
                     self.children.insert((role.clone(), pid), child.clone());
                 }
-                // One that has executed a program by now is known by that.
-                let known = *borrowed
-                    || self.live.iter().any(|thing| matches!(thing, Thing::Process { role, .. } if role == child));
-                if !known && !self.ended.contains(child) {
-                    let inherited: Vec<Thing> =
-                        self.live.iter().filter_map(|thing| inherited(thing, role, child)).collect();
-                    self.live.extend(inherited);
-                    self.live
-                        .insert(Thing::Process { role: child.clone(), command: "a copy of its parent".to_owned() });
+                if !*borrowed && !self.has(child) && !self.ended.contains(child) {
+                    self.appears(child);
                 }
             }
             ("execve" | "execveat", Known::Program(words)) => {
@@ -368,25 +408,55 @@ impl<'a> Lives<'a> {
             ("setsid" | "setpgid", _) => {
                 self.live.insert(Thing::Apart { role: role.clone() });
             }
-            ("rt_sigaction", Known::Disposition(does)) => {
+            ("rt_sigaction", Known::Disposition(does, handler)) => {
                 let number = call.arguments.first().map_or(0, |number| *number as i32);
                 if TERMINATING.iter().any(|signal| signal.number() == number) {
                     self.live.retain(|thing| {
                         !matches!(thing, Thing::Signal { role: other, number: n, .. } if other == role && *n == number)
                     });
                     if *does != Disposition::Default {
-                        self.live.insert(Thing::Signal { role: role.clone(), number, does: *does });
+                        let version = self.version(role, number, *does, *handler);
+                        self.live.insert(Thing::Signal { role: role.clone(), number, does: *does, version });
                     }
                 }
             }
             ("rt_sigprocmask", Known::Blocked(mask)) if seen.thread == 0 => {
+                self.blocked.insert(role.clone(), *mask);
                 self.live.retain(|thing| !matches!(thing, Thing::Blocked { role: other, .. } if other == role));
-                if self.lasting.contains(&index) {
+                if self.facts.lasting.contains(&index) {
                     let blocked = TERMINATING.iter().map(|signal| signal.number());
                     let blocked = blocked.filter(|number| mask >> (number - 1) & 1 == 1);
                     self.live.extend(blocked.map(|number| Thing::Blocked { role: role.clone(), number }));
                 }
             }
+            _ => {}
+        }
+    }
+
+    /// Which of the handlers that a signal had this is.
+    fn version(&mut self, role: &str, number: i32, does: Disposition, handler: u64) -> usize {
+        if does != Disposition::Handled {
+            return 0;
+        }
+        let known = self.handlers.entry((role.to_owned(), number)).or_default();
+        known.iter().position(|other| *other == handler).unwrap_or_else(|| {
+            known.push(handler);
+            known.len() - 1
+        })
+    }
+
+    fn terminal(&mut self, call: &Call) {
+        match call.known {
+            Known::Screen(true) => drop(self.live.insert(Thing::Screen)),
+            Known::Screen(false) => drop(self.live.remove(&Thing::Screen)),
+            _ => {}
+        }
+        let (Known::Modes(modes), "ioctl") = (&call.known, call.name.as_str()) else { return };
+        let sets = call.arguments.get(1) != Some(&libc::TCGETS);
+        match &self.terminal {
+            None if !sets => self.terminal = Some(modes.clone()),
+            Some(before) if sets && before == modes => drop(self.live.remove(&Thing::Terminal)),
+            _ if sets => drop(self.live.insert(Thing::Terminal)),
             _ => {}
         }
     }
@@ -448,8 +518,8 @@ impl<'a> Lives<'a> {
 /// What a new process has of its parent's signal set-up.
 fn inherited(thing: &Thing, parent: &str, child: &str) -> Option<Thing> {
     match thing {
-        Thing::Signal { role, number, does } if role == parent => {
-            Some(Thing::Signal { role: child.to_owned(), number: *number, does: *does })
+        Thing::Signal { role, number, does, version } if role == parent => {
+            Some(Thing::Signal { role: child.to_owned(), number: *number, does: *does, version: *version })
         }
         _ => None,
     }

@@ -7,6 +7,7 @@
 
 mod address;
 mod cut;
+mod left;
 mod lives;
 mod names;
 mod order;
@@ -50,6 +51,11 @@ pub struct Window {
     /// The first window in which the same that matters is live: this one, if it is
     /// the first.
     pub kind: usize,
+    /// What is left a second after the agent's own process has ended here at once,
+    /// as far as its children do then what they did undisturbed.
+    pub left: BTreeSet<Thing>,
+    /// The signals that the agent's own process blocks here, a bit each.
+    pub blocked: u64,
     /// The longest wait that begins in it.
     pub wait: Option<Wait>,
 }
@@ -131,7 +137,8 @@ pub fn windows(recording: &Recording, other: &Recording, until: Duration) -> Map
 /// futex: threads wait for each other another number of times in every run.
 pub fn every_moment(recording: &Recording, other: &Recording, until: Duration) -> Vec<SyscallPoint> {
     let names = names::Names::learn(recording, other);
-    let taken = recording.seen.iter().enumerate().filter(|(_, seen)| seen.began < until);
+    let lives = |seen: &crate::model::Seen| seen.began < until && (seen.role != "0" || seen.call().is_some());
+    let taken = recording.seen.iter().enumerate().take_while(|(_, seen)| lives(seen));
     let made = taken.filter(|(_, seen)| seen.call().is_some_and(|call| call.succeeded() && call.name != "futex"));
     made.filter_map(|(index, _)| address::address(recording, index, &names, Side::Exit)).collect()
 }
@@ -186,18 +193,21 @@ impl Map {
 
     /// What a signal to the agent's own process would do in this window.
     pub fn predict(&self, window: &Window, signal: Signal) -> Prediction {
-        let leaks = || -> Vec<Thing> {
-            window.live.iter().filter(|thing| thing.outlives() && !self.kept.contains(thing)).cloned().collect()
+        let counts = |thing: &&Thing| {
+            // An empty file that was just made is as good as none.
+            let lost = |path: &String| window.live.contains(&Thing::Changed(path.clone()));
+            thing.outlives() && !self.kept.contains(thing) && !matches!(thing, Thing::Empty(path) if !lost(path))
         };
+        let leaks = || -> Vec<Thing> { window.left.iter().filter(counts).cloned().collect() };
         if signal == Signal::KILL {
             return Prediction::Leaks(leaks());
         }
+        if window.blocked >> (signal.number() - 1) & 1 == 1 {
+            return Prediction::Blocked;
+        }
         for thing in &window.live {
             match thing {
-                Thing::Blocked { role, number } if role == "0" && *number == signal.number() => {
-                    return Prediction::Blocked;
-                }
-                Thing::Signal { role, number, does } if role == "0" && *number == signal.number() => {
+                Thing::Signal { role, number, does, .. } if role == "0" && *number == signal.number() => {
                     return match does {
                         Disposition::Ignored => Prediction::Ignored,
                         _ => Prediction::Handled(leaks()),

@@ -49,7 +49,7 @@ impl Run {
     }
 
     fn handles(self, role: &str, signal: Signal, does: Disposition) -> Self {
-        self.call(role, "rt_sigaction", &[], &[signal.number() as u64, 1], 0, Known::Disposition(does))
+        self.call(role, "rt_sigaction", &[], &[signal.number() as u64, 1], 0, Known::Disposition(does, 1))
     }
 
     fn forks(self, role: &str, child: &str, pid: i64) -> Self {
@@ -157,9 +157,32 @@ fn children_live_from_their_fork_until_they_are_waited_for() {
         ]
     );
     assert_eq!(map.windows[4].kind, 1, "the same is live as before the child");
-    let child = |command: &str| vec![Thing::Process { role: "0.0".to_owned(), command: command.to_owned() }];
-    assert_eq!(map.predict(&map.windows[2], Signal::TERM), Prediction::Handled(child("a copy of its parent")));
-    assert_eq!(map.predict(&map.windows[2], Signal::KILL), Prediction::Leaks(child("a copy of its parent")));
+    assert_eq!(map.predict(&map.windows[2], Signal::KILL), Prediction::Leaks(Vec::new()), "it ends by itself");
+}
+
+#[test]
+fn children_go_on_when_the_agent_has_ended() {
+    let removes = |run: Run| {
+        run.creates("0", "/w/x").forks("0", "0.0", 7).executes("0.0", &["/bin/rm", "/w/x"]).unlinks("0.0", "/w/x")
+    };
+    let by_itself = map(removes(Run::default()).ends("0.0").call("0", "wait4", &[], &[], 7, Known::Nothing));
+    let leaks = |map: &Map, number: usize| match map.predict(&map.windows[number], Signal::KILL) {
+        Prediction::Leaks(things) => things.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(leaks(&by_itself, 1), ["file /w/x"]);
+    for number in 2..5 {
+        assert_eq!(leaks(&by_itself, number), [""; 0], "it removes the file and ends: window {number}");
+    }
+    let killed = removes(Run::default()).push("0.0", 0, Deed::Ended(Ended::Signaled(Signal::TERM)));
+    let killed = map(killed.call("0", "wait4", &[], &[], 7, Known::Nothing));
+    assert_eq!(leaks(&killed, 3), ["process 0.0 `/bin/rm /w/x`"], "nobody is there to kill it");
+    let noticed = map(removes(Run::default()).ends("0").push("0.0", 2000, wait()).ends("0.0"));
+    assert_eq!(leaks(&noticed, 3), [""; 0], "it has noticed that its parent is gone");
+}
+
+fn wait() -> Deed {
+    Deed::Call(Call { name: "read".to_owned(), result: Some(0), ..Call::default() })
 }
 
 #[test]

@@ -51,6 +51,10 @@ pub enum Thing {
     Connection(String),
     /// A System V or POSIX object: `shared memory 5`.
     Ipc(String),
+    /// A terminal does not work as before.
+    Terminal,
+    /// A terminal's screen is in another state than before: another page, no cursor.
+    Screen,
     /// A signal that would not do to a process what it does by default.
     Signal {
         /// Which process.
@@ -59,6 +63,8 @@ pub enum Thing {
         number: i32,
         /// What it does.
         does: Disposition,
+        /// Which of its handlers, in the order in which it first had them.
+        version: usize,
     },
     /// A signal that a process does not take for now.
     Blocked {
@@ -87,6 +93,8 @@ impl Thing {
             | Self::Lock { .. }
             | Self::Bound(_)
             | Self::Connection(_)
+            | Self::Terminal
+            | Self::Screen
             | Self::Signal { .. }
             | Self::Blocked { .. } => false,
         }
@@ -148,10 +156,15 @@ impl fmt::Display for Thing {
             Self::Bound(address) => write!(f, "bound to {address}"),
             Self::Connection(peer) => write!(f, "connected to {peer}"),
             Self::Ipc(object) => f.write_str(object),
-            Self::Signal { role, number, does: Disposition::Ignored } => {
+            Self::Screen => f.write_str("the screen is in another state"),
+            Self::Terminal => f.write_str("the terminal is set otherwise"),
+            Self::Signal { role, number, does: Disposition::Ignored, .. } => {
                 write!(f, "process {role} ignores {}", signal(*number))
             }
-            Self::Signal { role, number, .. } => write!(f, "process {role} handles {}", signal(*number)),
+            Self::Signal { role, number, version: 0, .. } => write!(f, "process {role} handles {}", signal(*number)),
+            Self::Signal { role, number, version, .. } => {
+                write!(f, "process {role} handles {} by its handler {}", signal(*number), version + 1)
+            }
             Self::Blocked { role, number } => write!(f, "process {role} blocks {}", signal(*number)),
         }
     }

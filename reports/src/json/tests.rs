@@ -24,7 +24,7 @@ fn errors_say_what_is_wrong() {
     let good = to_json(&sample::report(vec![sample::run(vec![sample::trial(0, "start")], vec![])]));
     let message = |text: &str| from_json(text).expect_err("must not be read").to_string();
     insta::assert_snapshot!(message(""), @"the report is not JSON: EOF while parsing a value at line 1, column 0");
-    insta::assert_snapshot!(message(&good[..good.len() / 2]), @"the report is not JSON: EOF while parsing an object at line 40, column 6");
+    insta::assert_snapshot!(message(&good[..good.len() / 2]), @"the report is not JSON: EOF while parsing an object at line 40, column 2");
     insta::assert_snapshot!(message("[1, 2]"), @"this is JSON but not a report of quietus: it has no `format`");
     insta::assert_snapshot!(message("{\"name\": \"x\"}"), @"this is JSON but not a report of quietus: it has no `format`");
     insta::assert_snapshot!(message(&good.replace("\"format\": 1", "\"format\": 2")), @"the report has format 2, and this version of quietus reads format 1; use the version that wrote it (key `quietus`)");

@@ -2,12 +2,20 @@
 
 use super::subject::{self, subjects};
 use super::table;
+use crate::cell::ScreenScanner;
 use crate::model::{Call, Deed, Disposition, Ended, Known, LockType, Recording, Seen};
 use crate::sys::{Stopped, Syscall};
 use std::time::{Duration, Instant};
 
 /// At most so much is kept of one run.
 const MOST: usize = 200_000;
+
+/// No more of one write to a terminal is looked at.
+const MOST_DRAWN: usize = 64 * 1024;
+
+fn is_terminal(path: &str) -> bool {
+    path.starts_with("/dev/pts/") || path == "/dev/tty"
+}
 
 /// A call that has been entered.
 #[derive(Debug)]
@@ -19,9 +27,14 @@ pub(super) struct Begun {
 }
 
 impl Begun {
-    /// The name of the call.
-    pub(super) fn name(&self) -> &str {
-        &self.call.name
+    /// What has to be looked up once the call was made.
+    pub(super) fn after(&self, stopped: &Stopped) -> Option<Known> {
+        let argument = |index: usize| self.call.arguments.get(index).copied().unwrap_or(0);
+        match self.call.name.as_str() {
+            "rt_sigprocmask" => super::thread::mask(stopped.tid(), "SigBlk:").map(Known::Blocked),
+            "ioctl" if argument(1) == libc::TCGETS => modes(stopped, argument(2)),
+            _ => None,
+        }
     }
 }
 
@@ -29,12 +42,13 @@ impl Begun {
 #[derive(Debug, Default)]
 pub(super) struct Recorder {
     seen: Vec<(Begun, Option<Instant>, Option<Ended>)>,
+    screen: ScreenScanner,
     omitted: u64,
 }
 
 impl Recorder {
     /// A call is about to be made by a process and one of its threads.
-    pub(super) fn enters(&self, stopped: &Stopped, who: (&str, u32), call: &Syscall) -> Option<Begun> {
+    pub(super) fn enters(&mut self, stopped: &Stopped, who: (&str, u32), call: &Syscall) -> Option<Begun> {
         let name = table::name(call.number)?;
         let subjects = subjects(stopped, name, call);
         let descriptor = match table::descriptor(name) {
@@ -45,9 +59,19 @@ impl Recorder {
             }
             None => None,
         };
-        let known = before(stopped, name, call, &subjects);
+        let to_terminal = name == "write" && subjects.iter().any(|subject| is_terminal(subject));
+        let known = if to_terminal { self.draws(stopped, call) } else { before(stopped, name, call, &subjects) };
         let call = Call { name: name.to_owned(), arguments: call.arguments, subjects, descriptor, result: None, known };
         Some(Begun { role: who.0.to_owned(), thread: who.1, began: Instant::now(), call })
+    }
+
+    /// Something is about to be written to a terminal.
+    fn draws(&mut self, stopped: &Stopped, call: &Syscall) -> Known {
+        let [_, address, length, ..] = call.arguments;
+        let mut bytes = vec![0u8; usize::try_from(length).unwrap_or(usize::MAX).min(MOST_DRAWN)];
+        let count = stopped.read_memory(address, &mut bytes);
+        self.screen.feed(bytes.get(..count).unwrap_or_default());
+        Known::Screen(!self.screen.left_on().is_empty())
     }
 
     /// It has returned.
@@ -94,6 +118,12 @@ impl Recorder {
     }
 }
 
+/// The modes of a terminal, as the kernel's `struct termios` has them.
+fn modes(stopped: &Stopped, address: u64) -> Option<Known> {
+    let mut bytes = [0u8; 36];
+    (stopped.read_memory(address, &mut bytes) == bytes.len()).then(|| Known::Modes(bytes.to_vec()))
+}
+
 /// What has to be looked up before the call is made.
 fn before(stopped: &Stopped, name: &str, call: &Syscall, subjects: &[String]) -> Known {
     let argument = |index: usize| call.arguments.get(index).copied().unwrap_or(0);
@@ -112,11 +142,15 @@ fn before(stopped: &Stopped, name: &str, call: &Syscall, subjects: &[String]) ->
             if argument(1) == 0 || stopped.read_memory(argument(1), &mut handler) != handler.len() {
                 return Known::Nothing;
             }
-            Known::Disposition(match usize::from_ne_bytes(handler) {
+            let does = match usize::from_ne_bytes(handler) {
                 libc::SIG_DFL => Disposition::Default,
                 libc::SIG_IGN => Disposition::Ignored,
                 _ => Disposition::Handled,
-            })
+            };
+            Known::Disposition(does, u64::from_ne_bytes(handler))
+        }
+        "ioctl" if [libc::TCSETS, libc::TCSETSW, libc::TCSETSF].contains(&argument(1)) => {
+            modes(stopped, argument(2)).unwrap_or_default()
         }
         "flock" => {
             let operation = argument(1) as i32;

@@ -64,6 +64,7 @@ const RECORDED: &[&str] = &[
     "setsid",
     "setpgid",
     // Sockets.
+    "ioctl",
     "bind",
     "listen",
     "connect",

@@ -250,7 +250,7 @@ impl Tracing<'_> {
             return stopped.resume(Until::SyscallExit, 0);
         }
         let who = (self.tree.role(tid), self.tree.number(tid));
-        let begun = self.recorder.as_ref().and_then(|recorder| recorder.enters(&stopped, who, &call));
+        let begun = self.recorder.as_mut().and_then(|recorder| recorder.enters(&stopped, who, &call));
         if after.is_empty() && begun.is_none() {
             return stopped.resume(Until::NextStop, 0);
         }
@@ -271,8 +271,7 @@ impl Tracing<'_> {
             Some(Doing::Watched(aims, begun)) => {
                 let result = stopped.syscall().map(|call| call.result);
                 if let (Some(recorder), Some(begun), Some(result)) = (&mut self.recorder, begun, result) {
-                    let changes_mask = begun.name() == "rt_sigprocmask";
-                    let known = changes_mask.then(|| mask(tid, "SigBlk:").map(Known::Blocked)).flatten();
+                    let known = begun.after(&stopped);
                     recorder.leaves(begun, result, known);
                 }
                 if result.is_some_and(|result| result >= 0) {
@@ -325,8 +324,18 @@ impl Tracing<'_> {
         if self.tree.is_borrowed(held) {
             return false;
         }
-        self.tree.agent_threads().any(|tid| tid != held && mask(tid, "SigBlk:").is_some_and(|mask| !has(mask, signal)))
+        // One in sigtimedwait(2) takes the signal without being stopped for it.
+        let takes = |tid: i32| {
+            mask(tid, "SigBlk:").is_some_and(|mask| !has(mask, signal)) && !is_in(tid, libc::SYS_rt_sigtimedwait)
+        };
+        self.tree.agent_threads().any(|tid| tid != held && takes(tid))
     }
+}
+
+/// Whether a thread is in this system call.
+fn is_in(tid: i32, number: libc::c_long) -> bool {
+    let text = std::fs::read_to_string(format!("/proc/{tid}/syscall")).unwrap_or_default();
+    text.split_ascii_whitespace().next() == Some(number.to_string().as_str())
 }
 
 /// Whether the signal, delivered to this thread, ends its process.
@@ -342,7 +351,7 @@ fn has(mask: u64, signal: i32) -> bool {
 }
 
 /// A line of `/proc/TID/status` that holds a signal mask.
-fn mask(tid: i32, name: &str) -> Option<u64> {
+pub(super) fn mask(tid: i32, name: &str) -> Option<u64> {
     u64::from_str_radix(&line(tid, name)?, 16).ok()
 }
 
