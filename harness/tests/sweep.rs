@@ -1,0 +1,244 @@
+//! Sweeps of real programs: being recorded changes nothing of what they do, and one
+//! trial for each window finds what one after every system call finds. A program
+//! that is not installed makes its tests ignored, under a name that says so.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "what is skipped, and the table, are said")]
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use quietus::audit::Rules;
+use quietus::cell::CellOptions;
+use quietus::driver::{Evidence, FullDriver, Interrupt, Request};
+use quietus::explore::{Check, check};
+use quietus::model::{Stdin, TrialPlan};
+use quietus::scenario::{Kind, Strategy};
+use quietus::trial::{Limits, run_trial};
+use quietus_reports::fingerprint::normalise;
+use quietus_reports::{Outcome, Run, Severity};
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::Duration;
+
+/// A program in a directory that a shell script makes.
+struct Real {
+    name: &'static str,
+    needs: &'static str,
+    makes: &'static str,
+    command: &'static [&'static str],
+    /// Whether it is swept after every system call too: small programs only.
+    exhaustive: bool,
+}
+
+const AGENT: &str = "cat > agent.py <<'END'
+import json, os, shutil, sqlite3, subprocess, tempfile
+d = tempfile.mkdtemp(prefix='agent-')
+try:
+    db = sqlite3.connect('state.db')
+    db.execute('create table t(x)')
+    db.commit()
+    subprocess.run(['sort', '-o', os.path.join(d, 'sorted'), 'n.txt'], check=True)
+    with open('result.json', 'w') as f:
+        json.dump({'ok': True}, f)
+    print('done')
+finally:
+    shutil.rmtree(d)
+END
+seq 1000 > n.txt";
+
+const NODE_AGENT: &str = "cat > agent.js <<'END'
+const fs = require('fs'), os = require('os'), path = require('path');
+const d = fs.mkdtempSync(path.join(os.tmpdir(), 'agent-'));
+fs.writeFileSync(path.join(d, 'x'), '1');
+require('child_process').execFileSync('true');
+fs.writeFileSync('out.json', '{}');
+fs.rmSync(d, { recursive: true });
+console.log('done');
+END";
+
+const GIT: &str = "git init -q . && git config user.email a@b.c && git config user.name n && echo x > f && git add f";
+
+#[rustfmt::skip]
+const REAL: &[Real] = &[
+    Real { name: "true", needs: "true", makes: "true", command: &["true"], exhaustive: true },
+    Real { name: "gzip", needs: "gzip", makes: "seq 100000 > n.txt", command: &["gzip", "n.txt"], exhaustive: true },
+    Real { name: "sqlite3", needs: "sqlite3", makes: "true",
+        command: &["sqlite3", "t.db", "create table t(x); insert into t values(1);"], exhaustive: true },
+    Real { name: "git_commit", needs: "git", makes: GIT, command: &["git", "commit", "-qm", "x"], exhaustive: true },
+    Real { name: "cp", needs: "cp", makes: "seq 9 > a", command: &["cp", "a", "b"], exhaustive: true },
+    Real { name: "sed", needs: "sed", makes: "seq 9 > a", command: &["sed", "-i", "s/1/2/", "a"], exhaustive: false },
+    Real { name: "sort", needs: "sort", makes: "seq 100000 > n.txt", command: &["sort", "-o", "n.txt", "n.txt"], exhaustive: false },
+    Real { name: "tar", needs: "tar", makes: "mkdir d; seq 9 > d/a; seq 9 > d/b", command: &["tar", "-czf", "d.tgz", "d"], exhaustive: false },
+    Real { name: "gcc", needs: "gcc", makes: "echo 'int main(void){return 0;}' > a.c", command: &["gcc", "a.c", "-o", "a"], exhaustive: false },
+    Real { name: "make", needs: "make",
+        makes: "printf 'all: a b\\na:\\n\\tseq 9 > a.tmp; mv a.tmp a\\nb:\\n\\tseq 9 > b\\n' > Makefile", command: &["make", "-j2"], exhaustive: false },
+    Real { name: "python3", needs: "python3", makes: AGENT, command: &["python3", "agent.py"], exhaustive: false },
+    Real { name: "node", needs: "node", makes: NODE_AGENT, command: &["node", "agent.js"], exhaustive: false },
+];
+
+fn main() {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(4);
+    let mut tests = Vec::new();
+    for real in REAL {
+        let there = is_on_path(real.needs);
+        if !there {
+            eprintln!("skipped: {} needs {}", real.name, real.needs);
+        }
+        let mut add = |group: &str, body: fn(&Real) -> Result<(), Failed>| {
+            let test = Trial::test(format!("{group}::{}", real.name), move || body(real));
+            tests.push(test.with_ignored_flag(!there));
+        };
+        add("recorded_as_unrecorded", recorded_as_unrecorded);
+        add("every_window_is_covered", every_window_is_covered);
+        if real.exhaustive {
+            add("windows_find_what_every_call_finds", windows_find_what_every_call_finds);
+        }
+    }
+    libtest_mimic::run(&arguments, tests).exit();
+}
+
+fn is_on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|directory| directory.join(program).is_file())
+}
+
+/// A directory for one program, gone with the test.
+fn workspace(real: &Real) -> Result<tempfile::TempDir, Failed> {
+    let directory = tempfile::Builder::new().prefix("sweep-").tempdir()?;
+    let made = std::process::Command::new("sh").args(["-ec", real.makes]).current_dir(directory.path()).output()?;
+    if made.status.success() { Ok(directory) } else { Err(String::from_utf8_lossy(&made.stderr).into_owned().into()) }
+}
+
+fn driver(directory: &Path) -> Result<FullDriver, Failed> {
+    let options = CellOptions {
+        directory: directory.to_path_buf(),
+        likely: std::env::var_os("HOME").map(Into::into).into_iter().collect(),
+        private_network: true,
+        max_processes: 2048,
+    };
+    FullDriver::new(options).map_err(|error| Failed::from(error.to_string()))
+}
+
+fn words(real: &Real) -> Vec<OsString> {
+    real.command.iter().map(OsString::from).collect()
+}
+
+/// One undisturbed run.
+fn undisturbed(real: &Real, directory: &Path, record: bool) -> Result<Evidence, Failed> {
+    let long = Duration::from_secs(120);
+    let request = Request {
+        command: words(real),
+        environment: std::env::vars_os().collect(),
+        directory: directory.to_path_buf(),
+        prepare: Vec::new(),
+        plan: TrialPlan { acts: Vec::new(), grace: long, stdin: Stdin::Closed, pty: false, pid1: false },
+        record,
+        interrupt: Interrupt::new()?,
+    };
+    let limits = Limits {
+        reach: long,
+        settle: Duration::from_secs(1),
+        settle_rounds: 8,
+        linger: Duration::ZERO,
+        horizon: long,
+        horizon_rounds: 1,
+        serves_after: u32::MAX,
+    };
+    let record = run_trial(&driver(directory)?, &request, limits).map_err(|error| Failed::from(error.to_string()))?;
+    Ok(record.evidence)
+}
+
+/// What it has done, as far as two runs of it can be compared.
+fn done(evidence: &Evidence) -> (Vec<String>, String, String) {
+    let files = evidence.files.nodes.iter().map(|(path, node)| {
+        // Names and sizes, not contents: archives and indexes hold times.
+        let size = if path.contains(".git/") || path.ends_with(".tgz") { 0 } else { node.size };
+        let path = if path.contains(".git/objects/") { "an object" } else { path };
+        format!("{} {:?} {:?} {size} {:o}", normalise(path), node.change, node.kind, node.mode)
+    });
+    (files.collect(), format!("{:?}", evidence.ended), String::from_utf8_lossy(&evidence.output.tail).into_owned())
+}
+
+fn recorded_as_unrecorded(real: &Real) -> Result<(), Failed> {
+    let directory = workspace(real)?;
+    let (plain, recorded) = (undisturbed(real, directory.path(), false)?, undisturbed(real, directory.path(), true)?);
+    assert_eq!(done(&plain), done(&recorded));
+    assert!(plain.recording.is_none());
+    assert!(recorded.recording.is_some_and(|recording| !recording.seen.is_empty() && recording.omitted == 0));
+    Ok(())
+}
+
+fn sweep(real: &Real, directory: &Path, send: &str, exhaustive: bool) -> Result<Run, Failed> {
+    let wanted = Check {
+        name: real.name.to_owned(),
+        command: words(real),
+        environment: std::env::vars_os().collect(),
+        directory: directory.to_path_buf(),
+        prepare: Vec::new(),
+        stdin: None,
+        kind: Some(Kind::Job),
+        pty: false,
+        pid1: false,
+        ready: None,
+        send: Some(send.parse().expect("an injection")),
+        control_exit: 0,
+        // git hangs when TERM comes while it installs its handler for that.
+        grace: Duration::from_secs(2),
+        settle: Duration::from_secs(1),
+        horizon: Duration::from_secs(20),
+        trials: Vec::new(),
+        repeat: 1,
+        confirm: 0,
+        jobs: 2,
+        budget: None,
+        strategy: Strategy::Sweep,
+        exhaustive,
+        rules: Rules { kind: Kind::Job, survivors: Vec::new(), exit: None, within: None, log: Vec::new() },
+        allows: Vec::new(),
+        today: "2026-01-01".to_owned(),
+        replay: ("quietus replay ".to_owned(), String::new()),
+        private_network: true,
+    };
+    check(&driver(directory)?, &wanted, &Interrupt::new()?, &()).map_err(|error| Failed::from(error.to_string()))
+}
+
+fn every_window_is_covered(real: &Real) -> Result<(), Failed> {
+    let directory = workspace(real)?;
+    let run = sweep(real, directory.path(), "KILL", false)?;
+    let windows = run.windows.ok_or("no windows")?;
+    assert_eq!((windows.covered, windows.missed), (windows.total, 0), "{:#?}", run.trials);
+    assert!(real.name == "true" || windows.total > 2, "{windows:?}");
+    let unjudged = run.trials.iter().find(|trial| trial.outcome == Outcome::Inconclusive);
+    assert!(unjudged.is_none(), "{unjudged:?}");
+    Ok(())
+}
+
+/// What was found, without what differs from run to run.
+fn found(run: &Run) -> BTreeSet<String> {
+    let worse = run.findings.iter().filter(|finding| finding.severity > Severity::Note);
+    worse
+        .map(|finding| {
+            // git names the directories of its objects by their content, which holds the time.
+            let subject = match finding.subject.split_once("/objects/") {
+                Some((before, _)) => format!("{before}/objects/…"),
+                None => normalise(&finding.subject),
+            };
+            format!("{} {subject}", finding.code)
+        })
+        .collect()
+}
+
+fn windows_find_what_every_call_finds(real: &Real) -> Result<(), Failed> {
+    let directory = workspace(real)?;
+    for send in ["TERM", "KILL"] {
+        let windows = sweep(real, directory.path(), send, false)?;
+        let all = sweep(real, directory.path(), send, true)?;
+        println!("{} {send}: {} trials for windows, {} for all", real.name, windows.trials.len(), all.trials.len());
+        assert_eq!(found(&windows), found(&all), "{send}");
+        assert!(windows.trials.len() < all.trials.len() || real.name == "true");
+        let reached = |run: &Run| run.trials.iter().filter(|trial| trial.outcome.reached()).count();
+        // git's time stamps are in names; of everything else each call is found again.
+        assert!(reached(&all) == all.trials.len() || real.name == "git_commit", "{:#?}", all.trials);
+    }
+    Ok(())
+}
