@@ -31,6 +31,8 @@ fn every_command_is_known_here() {
         "quietus check --at 'output:/ready/' --send TERM,200ms,INT --grace 5s -- ./server",
         "quietus check --profile kubernetes -- node server.js",
         "quietus run scenarios/",
+        "quietus windows -- sed -i s/1/2/ notes.txt",
+        "quietus sweep -- sed -i s/1/2/ notes.txt",
         "ci/test",
     ];
     assert_eq!(commands(), known, "a command of the README changed: test it here too");
@@ -85,6 +87,28 @@ fn the_commands_for_ones_own_program_work() {
         let output = run(&commands()[index], directory.path());
         let said = format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert_eq!(output.status.code(), Some(0), "{}: {said}", commands()[index]);
+    }
+}
+
+/// Both pictures of sed: the map, and what the sweep finds.
+#[test]
+fn the_windows_of_sed_are_those_of_the_readme() {
+    let directory = tempfile::tempdir().expect("a directory");
+    std::fs::write(directory.path().join("notes.txt"), "1\n2\n").expect("written");
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("the README");
+    for (index, code) in [(7, 0), (8, 1)] {
+        let output = run(&commands()[index], directory.path());
+        let said = format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(code), "{}: {said}", commands()[index]);
+        let directory = directory.path().canonicalize().expect("there");
+        for line in String::from_utf8_lossy(&output.stdout).lines().filter(|line| {
+            ["+ ", "- ", "ends it", "windows    ", "error[", "life "]
+                .iter()
+                .any(|start| line.trim_start().starts_with(start))
+        }) {
+            let line = line.replace(directory.to_str().expect("text"), "/home/you/work");
+            assert!(readme.contains(line.trim()), "the README has no line `{}`", line.trim());
+        }
     }
 }
 

@@ -97,12 +97,18 @@ fn generalise(one: &str, other: &str) -> Option<String> {
 }
 
 /// Two random names can begin with the same letter by chance: what they have in
-/// common counts up to the last separator, or up to a `tmp` that both begin with.
+/// common counts up to the last separator, or is a word of at least three small
+/// letters that both begin with; a `tmp` ends there, as Python's names do.
 fn name(one: &str, other: &str) -> String {
     let is_separator = |byte: u8| !byte.is_ascii_alphanumeric();
     let same = one.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
     let start = one.bytes().take(same).rposition(is_separator).map_or(0, |at| at + 1);
-    let start = if start == 0 && same >= 3 && one.starts_with("tmp") { 3 } else { start };
+    let word = one.bytes().take(same).take_while(u8::is_ascii_lowercase).count();
+    let start = match start {
+        0 if word >= 3 && one.starts_with("tmp") => 3,
+        0 if word >= 3 => word,
+        start => start,
+    };
     let left = one.len().min(other.len()).saturating_sub(start);
     let same = one.bytes().rev().zip(other.bytes().rev()).take(left).take_while(|(a, b)| a == b).count();
     let tail = one.len() - same;
@@ -164,7 +170,8 @@ mod tests {
 
     #[test]
     fn letters_that_are_the_same_by_chance_count_for_nothing() {
-        assert_eq!(name("sortAb12", "sortAc34"), "*");
+        assert_eq!(name("sortAb12", "sortAc34"), "sort*");
+        assert_eq!(name("seAb12", "seAc34"), "*");
         assert_eq!(name("x.Ab12.json", "x.Ac34.json"), "x.*.json");
         assert_eq!(name("a", "ab"), "*");
         assert_eq!(name("tmpaxy", "tmpazy"), "tmp*");
