@@ -64,6 +64,11 @@ const REAL: &[Real] = &[
     Real { name: "sqlite3", needs: "sqlite3", makes: "true",
         command: &["sqlite3", "t.db", "create table t(x); insert into t values(1);"], exhaustive: true },
     Real { name: "git_commit", needs: "git", makes: GIT, command: &["git", "commit", "-qm", "x"], exhaustive: true },
+    // Compares device and inode across link(2).
+    Real { name: "git_clone", needs: "git", makes: "mkdir d && cd d && git init -q . && git -c user.email=a@b.c -c user.name=n commit -q --allow-empty -m x",
+        command: &["git", "clone", "-q", "d", "e"], exhaustive: false },
+    // The second child is the first that lives when its wait is looked for.
+    Real { name: "two_sleeps", needs: "bash", makes: "true", command: &["bash", "-c", "sleep 0.1; sleep 0.1; :"], exhaustive: false },
     Real { name: "cp", needs: "cp", makes: "seq 9 > a", command: &["cp", "a", "b"], exhaustive: true },
     Real { name: "sed", needs: "sed", makes: "seq 9 > a", command: &["sed", "-i", "s/1/2/", "a"], exhaustive: false },
     Real { name: "sort", needs: "sort", makes: "seq 100000 > n.txt", command: &["sort", "-o", "n.txt", "n.txt"], exhaustive: false },
@@ -74,6 +79,21 @@ const REAL: &[Real] = &[
     Real { name: "python3", needs: "python3", makes: AGENT, command: &["python3", "agent.py"], exhaustive: false },
     Real { name: "node", needs: "node", makes: NODE_AGENT, command: &["node", "agent.js"], exhaustive: false },
 ];
+
+/// An agent that traces is told that it was refused to.
+fn a_tracer_is_told_why_it_fails(_: &Real) -> Result<(), Failed> {
+    let strace = Real {
+        name: "strace",
+        needs: "strace",
+        makes: "true",
+        command: &["strace", "-o", "log", "true"],
+        exhaustive: false,
+    };
+    let directory = workspace(&strace)?;
+    let run = sweep(&strace, directory.path(), "KILL", false)?;
+    assert!(run.notes.iter().any(|note| note.contains("ptrace(2), which is refused")), "{:?}", run.notes);
+    Ok(())
+}
 
 fn main() {
     let mut arguments = Arguments::from_args();
@@ -90,6 +110,9 @@ fn main() {
         };
         add("recorded_as_unrecorded", recorded_as_unrecorded);
         add("every_window_is_covered", every_window_is_covered);
+        if real.name == "true" && is_on_path("strace") {
+            add("a_tracer_is_told_why_it_fails", a_tracer_is_told_why_it_fails);
+        }
         if real.exhaustive {
             add("windows_find_what_every_call_finds", windows_find_what_every_call_finds);
         }
@@ -206,8 +229,17 @@ fn every_window_is_covered(real: &Real) -> Result<(), Failed> {
     let directory = workspace(real)?;
     let run = sweep(real, directory.path(), "KILL", false)?;
     let windows = run.windows.ok_or("no windows")?;
-    assert_eq!((windows.covered, windows.missed), (windows.total, 0), "{:#?}", run.trials);
+    assert_eq!(windows.covered + windows.missed, windows.total, "{:#?}", run.trials);
+    // A process beside the agent may come to its call after the agent's end: git's
+    // maintenance does.
+    let own = |point: &str| point == "start" || point.starts_with("syscall:[0]");
+    let missed = run.trials.iter().find(|trial| trial.outcome == Outcome::Missed && own(&trial.point));
+    assert!(missed.is_none() || missed.is_some_and(|trial| trial.label.contains("waiting")), "{missed:?}");
     assert!(real.name == "true" || windows.total > 2, "{windows:?}");
+    let missed = run.trials.iter().filter(|trial| trial.outcome == Outcome::Missed).count();
+    assert!(missed == 0 || real.name != "two_sleeps", "{:#?}", run.trials);
+    let failed = run.notes.iter().find(|note| note.contains("is the command right"));
+    assert!(failed.is_none(), "{failed:?}");
     let unjudged = run.trials.iter().find(|trial| trial.outcome == Outcome::Inconclusive);
     assert!(unjudged.is_none(), "{unjudged:?}");
     Ok(())

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Deserialize;
 
 use crate::escape::is_hazard;
-use crate::model::{Format, Report};
+use crate::model::{Format, Report, Trial};
 
 /// The report as indented JSON, ended by a newline.
 ///
@@ -16,6 +16,21 @@ pub fn to_json(report: &Report) -> String {
     let mut plain = serde_json::to_string_pretty(report)
         .expect("[quietus internal bug] a report has only string keys and finite numbers");
     plain.push('\n');
+    harmless(plain)
+}
+
+/// One trial as a line of JSON, as it stands in [`Run::trials`](crate::Run::trials),
+/// ended by a newline: for results that are written down as they come.
+#[must_use]
+pub fn trial_to_json(trial: &Trial) -> String {
+    let mut plain =
+        serde_json::to_string(trial).expect("[quietus internal bug] a trial has only string keys and finite numbers");
+    plain.push('\n');
+    harmless(plain)
+}
+
+/// Escapes what would act on a terminal.
+fn harmless(plain: String) -> String {
     // serde_json escapes what is below U+0020, and everything else that
     // is_hazard can stand only inside a string. Its own newlines must stay.
     if !plain.contains(must_escape) {

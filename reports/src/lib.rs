@@ -29,7 +29,7 @@ pub use code::{Code, Group, UnknownCode};
 pub use explain::explain;
 pub use gate::Gate;
 pub use human::{HumanOptions, render_human};
-pub use json::{JsonError, from_json, to_json};
+pub use json::{JsonError, from_json, to_json, trial_to_json};
 pub use model::{
     AgentKind, Confirmed, Control, Finding, Format, Guarantee, Host, Level, NotAudited, Origin, Outcome, Report, Run,
     Severity, Totals, Trial, Verdict, Windows,

@@ -147,6 +147,10 @@ pub(crate) struct OutputArguments {
     /// Where the report of the --format before it goes [default: standard output]
     #[arg(long, value_name = "PATH")]
     pub(crate) output: Vec<PathBuf>,
+    /// Write each trial as a line of JSON into this file as it ends: if the run is
+    /// killed, none that was done is lost
+    #[arg(long, value_name = "PATH")]
+    pub(crate) trials: Option<PathBuf>,
     /// When to use colours
     #[arg(long, value_enum, default_value = "auto", value_name = "WHEN")]
     pub(crate) color: ColorArgument,

@@ -35,13 +35,14 @@ pub(crate) fn run(arguments: CheckArguments, interrupt: &Interrupt) -> Result<Ex
     if !arguments.at.is_empty() {
         wanted.trials = vec![exactly(&wanted, arguments.at)];
     }
-    let shown = Shown::choose(&arguments.output);
+    let shown = Shown::choose(&arguments.output)?;
     let driver = driver(&wanted, guarantee, arguments.agent.max_processes, &shown)?;
     let started = jiff::Zoned::now();
     let run = check(&*driver, &wanted, interrupt, &shown);
     shown.finish();
     let report = report(vec![run?], driver.guarantee(), &started);
     output::write(&report, &arguments.output)?;
+    shown.close()?;
     Ok(finish(&report, interrupt))
 }
 
@@ -205,7 +206,7 @@ pub(crate) fn driver(
     match FullDriver::new(options.clone()) {
         Ok(driver) => Ok(Box::new(driver)),
         Err(DriverError::Unsupported(why)) if wish == GuaranteeArgument::Auto => {
-            if !matches!(shown, Shown::Nothing) {
+            if !shown.is_silent() {
                 output::complain(&format!(
                     "no sealed cell here ({why}); using the portable driver, which sees less: see `quietus doctor`"
                 ));

@@ -24,7 +24,7 @@ pub(crate) fn run(arguments: &WindowsArguments, interrupt: &Interrupt) -> Result
     let (mut wanted, guarantee) = checking::base(&arguments.agent, &arguments.runner(), arguments.program.clone())?;
     wanted.strategy = Strategy::Sweep;
     wanted.send = Some(Injection::signal(arguments.signal));
-    let shown = if arguments.quiet { Shown::Nothing } else { Shown::Lines };
+    let shown = Shown::lines(arguments.quiet);
     let driver = checking::driver(&wanted, full(guarantee), arguments.agent.max_processes, &shown)?;
     let mapped = map(&*driver, &wanted, interrupt, &shown)?;
     output::print(&render(&wanted.name, &mapped, arguments.signal, arguments.verbose))?;

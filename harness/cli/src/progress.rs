@@ -1,41 +1,82 @@
 //! Shows how a run goes on: a bar on a terminal, lines elsewhere.
 
 use crate::args::{OutputArguments, ProgressArgument};
+use crate::exit::Failure;
 use indicatif::{ProgressBar, ProgressStyle};
 use quietus::explore::Progress;
 use quietus_reports::escape::escape_terminal;
-use quietus_reports::{Outcome, Trial};
-use std::io::IsTerminal;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use quietus_reports::{Outcome, Trial, trial_to_json};
+use std::fs::File;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
-/// What is shown.
-pub(crate) enum Shown {
+/// What is shown, and what is written down meanwhile.
+pub(crate) struct Shown {
+    how: How,
+    journal: Option<Mutex<Journal>>,
+}
+
+enum How {
     Nothing,
     Lines,
     Bar(Mutex<ProgressBar>),
 }
 
-impl Shown {
-    pub(crate) fn choose(arguments: &OutputArguments) -> Self {
-        let terminal = std::io::stderr().is_terminal();
-        match arguments.progress {
-            _ if arguments.quiet => Self::Nothing,
-            ProgressArgument::None => Self::Nothing,
-            ProgressArgument::Plain => Self::Lines,
-            ProgressArgument::Auto if !terminal => Self::Lines,
-            ProgressArgument::Auto | ProgressArgument::Bar => Self::Bar(Mutex::new(ProgressBar::new_spinner())),
+/// The file of `--trials`: each trial is in it once it has ended.
+struct Journal {
+    path: PathBuf,
+    file: File,
+    failed: Option<std::io::Error>,
+}
+
+impl Journal {
+    fn open(path: &Path) -> Result<Self, Failure> {
+        let file =
+            File::create(path).map_err(|error| Failure::usage(format!("cannot write {}: {error}", path.display())))?;
+        Ok(Self { path: path.to_path_buf(), file, failed: None })
+    }
+
+    fn add(&mut self, trial: &Trial) {
+        if self.failed.is_none() {
+            self.failed = self.file.write_all(trial_to_json(trial).as_bytes()).err();
         }
+    }
+}
+
+impl Shown {
+    /// As the flags say.
+    pub(crate) fn choose(arguments: &OutputArguments) -> Result<Self, Failure> {
+        let terminal = std::io::stderr().is_terminal();
+        let how = match arguments.progress {
+            _ if arguments.quiet => How::Nothing,
+            ProgressArgument::None => How::Nothing,
+            ProgressArgument::Plain => How::Lines,
+            ProgressArgument::Auto if !terminal => How::Lines,
+            ProgressArgument::Auto | ProgressArgument::Bar => How::Bar(Mutex::new(ProgressBar::new_spinner())),
+        };
+        let journal = arguments.trials.as_deref().map(Journal::open).transpose()?;
+        Ok(Self { how, journal: journal.map(Mutex::new) })
+    }
+
+    /// Lines, or nothing.
+    pub(crate) fn lines(quiet: bool) -> Self {
+        Self { how: if quiet { How::Nothing } else { How::Lines }, journal: None }
+    }
+
+    /// Whether nothing is to be said.
+    pub(crate) fn is_silent(&self) -> bool {
+        matches!(self.how, How::Nothing)
     }
 
     fn bar(&self, act: impl FnOnce(&mut ProgressBar)) {
-        if let Self::Bar(bar) = self {
+        if let How::Bar(bar) = &self.how {
             act(&mut bar.lock().unwrap_or_else(PoisonError::into_inner));
         }
     }
 
     fn line(&self, text: &str) {
-        if let Self::Lines = self {
+        if let How::Lines = self.how {
             crate::output::complain(text);
         }
     }
@@ -52,8 +93,19 @@ impl Shown {
         });
     }
 
+    /// Takes the bar away.
     pub(crate) fn finish(&self) {
         self.bar(|bar| bar.finish_and_clear());
+    }
+
+    /// Says, once the report is written, whether every trial was written down.
+    pub(crate) fn close(&self) -> Result<(), Failure> {
+        let Some(journal) = &self.journal else { return Ok(()) };
+        let journal = journal.lock().unwrap_or_else(PoisonError::into_inner);
+        match &journal.failed {
+            Some(error) => Err(Failure::usage(format!("cannot write {}: {error}", journal.path.display()))),
+            None => Ok(()),
+        }
     }
 }
 
@@ -72,6 +124,9 @@ impl Progress for Shown {
     }
 
     fn trial(&self, trial: &Trial) {
+        if let Some(journal) = &self.journal {
+            journal.lock().unwrap_or_else(PoisonError::into_inner).add(trial);
+        }
         let how = match trial.outcome {
             Outcome::Missed => "missed",
             Outcome::Inconclusive => "inconclusive",

@@ -20,7 +20,7 @@ use std::path::Path;
 pub(crate) fn run(arguments: ReplayArguments, interrupt: &Interrupt) -> Result<Exit, Failure> {
     output::plan(&arguments.output)?;
     let arguments = recorded(arguments)?;
-    let shown = Shown::choose(&arguments.output);
+    let shown = Shown::choose(&arguments.output)?;
     let (wanted, plan, driver) = what(&arguments, &shown)?;
     let started = jiff::Zoned::now();
     let replayed = replay(&*driver, &wanted, &plan, interrupt, &shown);
@@ -34,6 +34,7 @@ pub(crate) fn run(arguments: ReplayArguments, interrupt: &Interrupt) -> Result<E
     }
     let report = checking::report(vec![replayed.run], driver.guarantee(), &started);
     output::write(&report, &arguments.output)?;
+    shown.close()?;
     Ok(checking::finish(&report, interrupt))
 }
 

@@ -29,7 +29,7 @@ pub(crate) fn run(arguments: &RunArguments, interrupt: &Interrupt) -> Result<Exi
             return Err(Failure::usage(format!("no scenario has `{filter}` in its name or path")));
         }
     }
-    let shown = Shown::choose(&arguments.output);
+    let shown = Shown::choose(&arguments.output)?;
     let started = jiff::Zoned::now();
     let (mut runs, mut guarantee): (Vec<Run>, Option<Guarantee>) = (Vec::new(), None);
     for one in &loaded {
@@ -53,6 +53,7 @@ pub(crate) fn run(arguments: &RunArguments, interrupt: &Interrupt) -> Result<Exi
     let guarantee = guarantee.ok_or_else(|| Failure::usage("interrupted before the first scenario"))?;
     let report = checking::report(runs, guarantee, &started);
     output::write(&report, &arguments.output)?;
+    shown.close()?;
     Ok(checking::finish(&report, interrupt))
 }
 

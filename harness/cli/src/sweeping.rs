@@ -11,7 +11,7 @@ use quietus::scenario::Strategy;
 
 pub(crate) fn run(arguments: SweepArguments, interrupt: &Interrupt) -> Result<Exit, Failure> {
     output::plan(&arguments.output)?;
-    let shown = Shown::choose(&arguments.output);
+    let shown = Shown::choose(&arguments.output)?;
     let (mut wanted, driver) = what(&arguments, &shown)?;
     wanted.strategy = Strategy::Sweep;
     wanted.exhaustive = arguments.exhaustive;
@@ -20,6 +20,7 @@ pub(crate) fn run(arguments: SweepArguments, interrupt: &Interrupt) -> Result<Ex
     shown.finish();
     let report = checking::report(vec![run?], driver.guarantee(), &started);
     output::write(&report, &arguments.output)?;
+    shown.close()?;
     Ok(checking::finish(&report, interrupt))
 }
 

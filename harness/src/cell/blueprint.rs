@@ -159,6 +159,9 @@ impl Draft<'_> {
         let mut data = b"lowerdir=".to_vec();
         data.extend(overlay_escape(directory));
         data.extend(format!(",upperdir={},workdir={}", upper.display(), work.display()).into_bytes());
+        // So that a file keeps its device and inode when it is copied up: `git clone`
+        // compares them across link(2), and refuses to go on when they change.
+        data.extend(b",xino=on");
         if !self.facts.privileged {
             data.extend(b",userxattr");
         }

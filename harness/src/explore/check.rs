@@ -8,7 +8,7 @@ use super::plan::{self, Planned, Wanted, default_set};
 use super::sweep::{Aimed, Sweep, coverage, predicted};
 use crate::audit::{Case, Expected, Found, MAKER_UNKNOWN, Rules, audit};
 use crate::driver::{Driver, DriverError, Interrupt, Request};
-use crate::model::{FileTree, Injection, PointSpec, Stdin, Token, TrialPlan};
+use crate::model::{FileTree, Injection, PointSpec, Recording, Seen, Stdin, Token, TrialPlan};
 use crate::scenario::{Allow, Kind, Strategy};
 use crate::trial::{Limits, Outcome, TrialRecord, run_trial};
 use crate::windows::Map;
@@ -206,7 +206,7 @@ pub fn check(
         })
         .filter_map(|(place, (_, window))| Some((place, (*window)?, planned.get(place)?)))
         .collect();
-    if !missed.is_empty() && go_on() {
+    if !missed.is_empty() && !check.exhaustive && go_on() {
         let of_windows: Vec<(usize, &Planned)> =
             missed.iter().map(|(_, window, planned)| (*window, *planned)).collect();
         progress.control("undisturbed, once more: some windows were missed");
@@ -258,6 +258,7 @@ pub fn check(
     }
     if let Some(map) = &learned.map {
         notes.extend(about(map));
+        notes.extend(learned.recorded.as_ref().and_then(|recorded| refused(&recorded.recording)));
     }
     confirm(&runner, &learned, &rules, &mut gatherer, jobs, &go_on, progress);
     let ended_well: Vec<TrialPlan> = trials
@@ -341,6 +342,14 @@ fn trace_to_maker(finding: &mut Finding, map: &Map, check: &Check) {
     finding.life = Some(format!("made in window {}, live {until} of {last}", life.first));
 }
 
+/// What the agent wanted and was refused because it was traced.
+fn refused(recording: &Recording) -> Option<String> {
+    let ptrace = recording.seen.iter().filter_map(Seen::call).any(|call| call.name == "ptrace" && !call.succeeded());
+    ptrace.then(|| {
+        "the agent uses ptrace(2), which is refused to it while Quietus traces it: it may do something else than by itself; `quietus check --at time:…` does not trace".to_owned()
+    })
+}
+
 /// What a reader has to know of the windows.
 fn about(map: &Map) -> Vec<String> {
     let kinds = map.windows.iter().filter(|window| window.kind == window.number).count();
@@ -370,7 +379,7 @@ fn plans(check: &Check, learned: &Learned) -> Vec<Aimed> {
             pid1: check.pid1,
         };
         let once = match &learned.moments {
-            Some(moments) => sweep.of_moments(moments.clone()),
+            Some(moments) => sweep.of_moments(map, moments),
             None => sweep.of_windows(map),
         };
         return std::iter::repeat_n(once, check.repeat.max(1) as usize).flatten().collect();

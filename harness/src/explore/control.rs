@@ -5,12 +5,11 @@ use super::sweep::signals;
 use crate::audit::{Expected, Found, audit_control, learn};
 use crate::driver::{Event, Evidence, Occasion};
 use crate::model::{
-    Act, FileChange, FileNode, Injection, Point, PointSpec, Recording, Signal, Stdin, SyscallPoint, TrialPlan,
-    format_span,
+    Act, FileChange, FileNode, Injection, Point, PointSpec, Recording, Signal, Stdin, TrialPlan, format_span,
 };
 use crate::scenario::Kind;
 use crate::trial::{Outcome, TrialRecord, What};
-use crate::windows::{Map, every_moment, windows};
+use crate::windows::{Map, Moment, every_moment, windows};
 use std::time::Duration;
 
 /// What the controls showed.
@@ -43,7 +42,7 @@ pub struct Learned {
     /// What they were cut from.
     pub recorded: Option<Recorded>,
     /// The moments after each of its system calls, where those were asked for.
-    pub moments: Option<Vec<SyscallPoint>>,
+    pub moments: Option<Vec<Moment>>,
 }
 
 /// The control that was cut into windows.

@@ -2,7 +2,7 @@
 
 use super::plan::Planned;
 use crate::model::{Act, Injection, Point, PointSpec, Signal, Stdin, Step, SyscallPoint, Target, TrialPlan};
-use crate::windows::{Map, Prediction, Window};
+use crate::windows::{Map, Moment, Prediction, Window};
 use std::cmp::Reverse;
 use std::time::Duration;
 
@@ -87,12 +87,12 @@ impl Sweep {
     }
 
     /// A trial after every system call.
-    pub(super) fn of_moments(&self, moments: Vec<SyscallPoint>) -> Vec<Aimed> {
+    pub(super) fn of_moments(&self, map: &Map, moments: &[Moment]) -> Vec<Aimed> {
         let start = self.trial("start".to_owned(), vec![spec(Point::Start)]);
-        let rest = moments
-            .into_iter()
-            .enumerate()
-            .map(|(index, point)| (self.trial(format!("call {}", index + 1), vec![moment(Some(point))]), None));
+        let rest = moments.iter().enumerate().map(|(index, made)| {
+            let trial = self.trial(format!("call {}", index + 1), vec![moment(Some(made.point.clone()))]);
+            (trial, Some(map.window_of(made)))
+        });
         std::iter::once((start, Some(0))).chain(rest).collect()
     }
 }

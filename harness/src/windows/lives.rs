@@ -40,8 +40,9 @@ pub(super) struct Lives<'a> {
     /// Processes by the id that their parent knows.
     children: BTreeMap<(String, i64), String>,
     ended: BTreeSet<String>,
-    /// Paths that the agent has made, as they are.
-    made: BTreeSet<String>,
+    /// The names of the paths that the agent has made: patterns, numbered where
+    /// several of one pattern are there at once.
+    made: BTreeMap<String, String>,
 }
 
 /// Whether a path is in a file system that keeps it.
@@ -66,7 +67,6 @@ fn is_write(name: &str) -> bool {
             | "copy_file_range"
             | "ftruncate"
             | "truncate"
-            | "fallocate"
     )
 }
 
@@ -79,6 +79,8 @@ fn written(call: &Call) -> Option<&str> {
     let path = match call.name.as_str() {
         // Its second descriptor is what is written.
         "copy_file_range" => None,
+        // That empties it; fallocate, which is not here, only makes room.
+        "truncate" | "ftruncate" if call.arguments.get(1) == Some(&0) => None,
         _ if is_write(&call.name) => call.path(),
         _ => None,
     };
@@ -108,8 +110,12 @@ fn writes(recording: &Recording) -> (BTreeSet<usize>, BTreeSet<usize>) {
             last.insert(path, index);
             filled.extend(opened.remove(path));
         } else if let Some(path) = call.path() {
-            if is_open(&call.name) {
+            // Both an open and the emptying after it are followed by the next write.
+            let empties = call.name.ends_with("truncate");
+            if is_open(&call.name) || (empties && !opened.contains_key(path)) {
                 opened.insert(path, index);
+            } else if empties {
+                filled.extend(opened.insert(path, index));
             } else if call.name.starts_with("rename") || call.name.starts_with("unlink") {
                 // What is written under this name from now on is another file.
                 finals.extend(last.remove(path));
@@ -160,7 +166,7 @@ impl<'a> Lives<'a> {
             held: BTreeMap::new(),
             children: BTreeMap::new(),
             ended: BTreeSet::new(),
-            made: BTreeSet::new(),
+            made: BTreeMap::new(),
         }
     }
 
@@ -231,11 +237,22 @@ impl<'a> Lives<'a> {
         }
     }
 
+    /// What a path is called here.
+    fn name(&self, path: &str) -> String {
+        self.made.get(path).cloned().unwrap_or_else(|| self.names.pattern(path))
+    }
+
     fn make(&mut self, path: &str, thing: impl FnOnce(String) -> Thing) {
-        if is_kept(path) {
-            self.made.insert(path.to_owned());
-            self.live.insert(thing(self.names.pattern(path)));
+        if !is_kept(path) {
+            return;
         }
+        if !self.made.contains_key(path) {
+            let pattern = self.names.pattern(path);
+            let free = |name: &String| !self.made.values().any(|other| other == name);
+            let name = (1..).map(|number| numbered(&pattern, number)).find(free).unwrap_or(pattern);
+            self.made.insert(path.to_owned(), name);
+        }
+        self.live.insert(thing(self.name(path)));
     }
 
     /// A path is gone.
@@ -243,16 +260,12 @@ impl<'a> Lives<'a> {
         if !is_kept(path) {
             return;
         }
-        let pattern = self.names.pattern(path);
-        let ours = self.made.remove(path);
-        // Another of the same pattern may still be there.
-        if !self.made.iter().any(|other| self.names.pattern(other) == pattern) {
-            self.live.retain(|thing| {
-                thing.path() != Some(pattern.as_str()) || matches!(thing, Thing::Lock { .. } | Thing::Changed(_))
-            });
-        }
-        if !ours {
-            self.live.insert(Thing::Changed(pattern));
+        let name = self.name(path);
+        self.live.retain(|thing| {
+            thing.path() != Some(name.as_str()) || matches!(thing, Thing::Lock { .. } | Thing::Changed(_))
+        });
+        if self.made.remove(path).is_none() {
+            self.live.insert(Thing::Changed(name));
         }
     }
 
@@ -264,13 +277,20 @@ impl<'a> Lives<'a> {
                 if flags(call) & libc::O_CREAT != 0 && !existed {
                     self.make(path, Thing::File);
                     if self.facts.filled.contains(&index) && is_kept(path) {
-                        self.live.insert(Thing::Empty(self.names.pattern(path)));
+                        self.live.insert(Thing::Empty(self.name(path)));
                     }
                 } else if flags(call) & libc::O_TRUNC != 0 && is_kept(path) {
                     self.change(path);
                     if self.facts.filled.contains(&index) {
-                        self.live.insert(Thing::Empty(self.names.pattern(path)));
+                        self.live.insert(Thing::Empty(self.name(path)));
                     }
+                }
+            }
+            ("truncate" | "ftruncate", Some(path)) if call.arguments.get(1) == Some(&0) && is_kept(path) => {
+                self.change(path);
+                self.live.remove(&Thing::Partial(self.name(path)));
+                if self.facts.filled.contains(&index) {
+                    self.live.insert(Thing::Empty(self.name(path)));
                 }
             }
             ("mkdir" | "mkdirat", Some(path)) => self.make(path, Thing::Directory),
@@ -292,7 +312,7 @@ impl<'a> Lives<'a> {
                 }
             }
             ("flock" | "fcntl", Some(path)) => {
-                let lock = Thing::Lock { role: role.to_owned(), path: self.names.pattern(path) };
+                let lock = Thing::Lock { role: role.to_owned(), path: self.name(path) };
                 let key = (role.to_owned(), path.to_owned());
                 match call.known {
                     Known::Lock(LockType::None) => self.let_go(&key),
@@ -309,11 +329,11 @@ impl<'a> Lives<'a> {
             _ => {}
         }
         if let Some(path) = written(call) {
-            if !self.made.contains(path) {
+            if !self.made.contains_key(path) {
                 self.change(path);
             }
-            self.live.remove(&Thing::Empty(self.names.pattern(path)));
-            let partial = Thing::Partial(self.names.pattern(path));
+            self.live.remove(&Thing::Empty(self.name(path)));
+            let partial = Thing::Partial(self.name(path));
             if self.facts.last_writes.contains(&index) {
                 self.live.remove(&partial);
             } else {
@@ -323,7 +343,7 @@ impl<'a> Lives<'a> {
     }
 
     fn change(&mut self, path: &str) {
-        if !self.made.contains(path) {
+        if !self.made.contains_key(path) {
             self.live.insert(Thing::Changed(self.names.pattern(path)));
         }
     }
@@ -334,7 +354,7 @@ impl<'a> Lives<'a> {
         }
         let below = format!("{from}/");
         let moved: Vec<String> =
-            self.made.iter().filter(|path| *path == from || path.starts_with(&below)).cloned().collect();
+            self.made.keys().filter(|path| *path == from || path.starts_with(&below)).cloned().collect();
         if moved.is_empty() {
             self.live.insert(Thing::Changed(self.names.pattern(from)));
         }
@@ -342,7 +362,7 @@ impl<'a> Lives<'a> {
         let kinds: Vec<(String, Vec<Thing>)> = moved
             .iter()
             .map(|path| {
-                let pattern = self.names.pattern(path);
+                let pattern = self.name(path);
                 let at = |thing: &&Thing| thing.path() == Some(&pattern) && !matches!(thing, Thing::Changed(_));
                 (path.clone(), self.live.iter().filter(at).cloned().collect())
             })
@@ -350,7 +370,7 @@ impl<'a> Lives<'a> {
         for path in &moved {
             self.unmake(path);
         }
-        if replaces && !self.made.contains(to) {
+        if replaces && !self.made.contains_key(to) {
             self.live.insert(Thing::Changed(self.names.pattern(to)));
             return;
         }
@@ -361,8 +381,8 @@ impl<'a> Lives<'a> {
                     Thing::Directory(_) => self.make(&new, Thing::Directory),
                     Thing::Fifo(_) => self.make(&new, Thing::Fifo),
                     Thing::Socket(_) => self.make(&new, Thing::Socket),
-                    Thing::Empty(_) => drop(self.live.insert(Thing::Empty(self.names.pattern(&new)))),
-                    Thing::Partial(_) => drop(self.live.insert(Thing::Partial(self.names.pattern(&new)))),
+                    Thing::Empty(_) => drop(self.live.insert(Thing::Empty(self.name(&new)))),
+                    Thing::Partial(_) => drop(self.live.insert(Thing::Partial(self.name(&new)))),
                     _ => self.make(&new, Thing::File),
                 }
             }
@@ -513,6 +533,11 @@ impl<'a> Lives<'a> {
             _ => {}
         }
     }
+}
+
+/// The name of the nth of those that a pattern stands for.
+fn numbered(pattern: &str, number: usize) -> String {
+    if number == 1 { pattern.to_owned() } else { format!("{pattern} ({number})") }
 }
 
 /// What a new process has of its parent's signal set-up.

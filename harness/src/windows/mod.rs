@@ -71,6 +71,15 @@ pub struct Opening {
     pub what: String,
 }
 
+/// A moment right after a system call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moment {
+    /// The place of the call in the recording.
+    pub index: usize,
+    /// Its address.
+    pub point: SyscallPoint,
+}
+
 /// A process waits in a system call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wait {
@@ -105,7 +114,10 @@ pub struct Maker<'a> {
 }
 
 /// Whether a path is one of a pattern.
-fn fits(pattern: &str, path: &str) -> bool {
+fn fits(name: &str, path: &str) -> bool {
+    // Of several the second is called `… (2)`.
+    let number = name.rsplit_once(" (").filter(|(_, number)| number.trim_end_matches(')').parse::<usize>().is_ok());
+    let pattern = number.map_or(name, |(pattern, _)| pattern);
     pattern == path
         || (pattern.contains('*')
             && globset::GlobBuilder::new(&names::as_glob(pattern))
@@ -135,12 +147,15 @@ pub fn windows(recording: &Recording, other: &Recording, until: Duration) -> Map
 
 /// Every moment right after a system call that was recorded, up to `until`. Not
 /// futex: threads wait for each other another number of times in every run.
-pub fn every_moment(recording: &Recording, other: &Recording, until: Duration) -> Vec<SyscallPoint> {
+pub fn every_moment(recording: &Recording, other: &Recording, until: Duration) -> Vec<Moment> {
     let names = names::Names::learn(recording, other);
     let lives = |seen: &crate::model::Seen| seen.began < until && (seen.role != "0" || seen.call().is_some());
     let taken = recording.seen.iter().enumerate().take_while(|(_, seen)| lives(seen));
     let made = taken.filter(|(_, seen)| seen.call().is_some_and(|call| call.succeeded() && call.name != "futex"));
-    made.filter_map(|(index, _)| address::address(recording, index, &names, Side::Exit)).collect()
+    let moments = made.filter_map(|(index, _)| {
+        Some(Moment { index, point: address::address(recording, index, &names, Side::Exit)? })
+    });
+    moments.collect()
 }
 
 impl Map {
@@ -166,6 +181,12 @@ impl Map {
         }
         self.windows.iter_mut().zip(kinds).for_each(|(window, kind)| window.kind = kind);
         self
+    }
+
+    /// The window that a moment lies in.
+    pub fn window_of(&self, moment: &Moment) -> usize {
+        let before = |window: &&Window| window.opened.as_ref().is_none_or(|opening| opening.index <= moment.index);
+        self.windows.iter().rev().find(before).map_or(0, |window| window.number)
     }
 
     /// The numbers of the windows that are worth a trial each, the most different

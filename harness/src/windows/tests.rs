@@ -299,3 +299,43 @@ fn what_happens_after_the_end_of_the_run_is_no_window() {
     assert_eq!(every_moment(&run, &run, until).len(), 1);
     assert_eq!(windows(&Recording::default(), &Recording::default(), Duration::MAX).windows.len(), 1);
 }
+
+#[test]
+fn several_of_one_pattern_are_told_apart() {
+    let run = |names: [&str; 2]| {
+        let [one, other] = names.map(|name| format!("/tmp/{name}"));
+        let made = |run: Run, path: &str| run.call("0", "mkdir", &[path], &[], 0, Known::Nothing);
+        let gone = |run: Run, path: &str| run.call("0", "rmdir", &[path], &[], 0, Known::Nothing);
+        gone(gone(made(made(Run::default(), &one), &other), &one), &other).done()
+    };
+    let map = windows(&run(["tmpab12cd34", "tmpzz90xy87"]), &run(["tmp11111111", "tmp22222222"]), Duration::MAX);
+    assert_eq!(
+        shown(&map),
+        [
+            "start: ",
+            "[0]mkdir@exit(/tmp/tmp*): directory /tmp/tmp*",
+            "[0]mkdir@exit(/tmp/tmp*)#2: directory /tmp/tmp*, directory /tmp/tmp* (2)",
+            "[0]rmdir@exit(/tmp/tmp*): directory /tmp/tmp* (2)",
+            "[0]rmdir@exit(/tmp/tmp*)#2: ",
+        ]
+    );
+    assert!(fits("/tmp/tmp* (2)", "/tmp/tmpxyz") && !fits("/tmp/tmp* (2)", "/tmp/tmpxyz/a"));
+}
+
+#[test]
+fn a_file_that_is_emptied_is_empty_until_it_is_written() {
+    let run = Run::default()
+        .creates("0", "/w/out")
+        .call("0", "ftruncate", &["/w/out"], &[3, 0], 0, Known::Nothing)
+        .writes("0", "/w/out")
+        .writes("0", "/w/out");
+    assert_eq!(
+        shown(&map(run)),
+        [
+            "start: ",
+            "[0]openat@exit(/w/out): file /w/out, /w/out is empty",
+            "[0]write@exit(/w/out): file /w/out, /w/out is not complete",
+            "[0]write@exit(/w/out)#2: file /w/out",
+        ]
+    );
+}

@@ -112,9 +112,14 @@ impl Ground {
 
     /// `quietus check` with these options on the leaky agent.
     pub(crate) fn check(&self, person: Person, options: &[&str]) -> Command {
+        self.run(person, "check", options)
+    }
+
+    /// The same with another command.
+    pub(crate) fn run(&self, person: Person, command: &str, options: &[&str]) -> Command {
         let agent = self.leaky();
         let quietus = quietus();
-        let mut words = vec![quietus.as_str(), "check", "--kind", "job", "--progress", "plain"];
+        let mut words = vec![quietus.as_str(), command, "--kind", "job", "--progress", "plain"];
         words.extend(options);
         words.push("--");
         words.extend(agent.iter().map(String::as_str));

@@ -53,6 +53,28 @@ pub(crate) fn after_each_line(person: Person) -> Result<(), Failed> {
     Ok(())
 }
 
+/// Killed while agents are traced and held; and the trials that were told of are all
+/// in the file of `--trials`.
+pub(crate) fn in_a_sweep(person: Person) -> Result<(), Failed> {
+    let mut written = 0;
+    for lines in 1..=LINES {
+        let ground = Ground::new(person)?;
+        let journal = ground.path().join("trials.jsonl");
+        let options = ["--trials", &*journal.to_string_lossy()];
+        let (mut child, _, said) = after_lines(&mut ground.run(person, "sweep", &options), lines)?;
+        child.kill()?;
+        child.wait()?;
+        ground.assert_as_it_was();
+        let told = said.lines().filter(|line| line.starts_with("trial ")).count();
+        let text = std::fs::read_to_string(&journal)?;
+        let trials: Result<Vec<quietus_reports::Trial>, _> = text.lines().map(serde_json::from_str).collect();
+        assert!(trials.as_ref().is_ok_and(|trials| trials.len() >= told), "{told} were told: {trials:?}");
+        written += told;
+    }
+    assert!(written > LINES, "only {written} trials ended before a kill");
+    Ok(())
+}
+
 pub(crate) fn while_it_sets_up(person: Person) -> Result<(), Failed> {
     for instant in 0..INSTANTS {
         let ground = Ground::new(person)?;

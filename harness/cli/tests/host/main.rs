@@ -15,6 +15,7 @@ type Body = fn(Person) -> Result<(), libtest_mimic::Failed>;
 
 const TESTS: &[(&str, Body)] = &[
     ("killed_after_each_line", killed::after_each_line),
+    ("killed_in_a_sweep", killed::in_a_sweep),
     ("killed_while_it_sets_up", killed::while_it_sets_up),
     ("asked_to_stop", killed::asked_to_stop),
     ("asked_twice", killed::asked_twice),

@@ -44,6 +44,15 @@ impl<P: Place> TrialSession<P> {
         records
     }
 
+    /// Gives every process its place in the tree.
+    fn assign_roles(&mut self, processes: &mut [ProcessRecord]) {
+        self.roles.assign(processes);
+        let Some(tracer) = &self.tracer else { return };
+        for process in processes {
+            process.role = tracer.role(process.id.pid).or(process.role.take());
+        }
+    }
+
     pub(super) fn census(&mut self, occasion: Occasion) {
         let depth = match occasion {
             Occasion::GraceEnd | Occasion::Settled | Occasion::Lingered => Depth::Threads,
@@ -58,7 +67,7 @@ impl<P: Place> TrialSession<P> {
         // Nobody is seen, and the init has not said that nobody is there: it has
         // still to report who has ended, or somebody is too quick to be seen.
         let unseen = nobody && self.is_not_known_to_be_empty();
-        self.roles.assign(&mut processes);
+        self.assign_roles(&mut processes);
         let listeners = self.cell.listeners(&processes);
         let unix = unix_sockets(self.cell.proc(), &processes);
         let shares_network = !listeners.is_empty() || unix.abstract_name;
@@ -106,7 +115,7 @@ impl<P: Place> TrialSession<P> {
 
     fn is_idle(&mut self, looking: &mut Looking) -> bool {
         let mut processes = self.agent_processes(Depth::Processes);
-        self.roles.assign(&mut processes);
+        self.assign_roles(&mut processes);
         let pids: Vec<i32> = processes.iter().filter(|process| !process.helper).map(|process| process.id.pid).collect();
         let (blocked, sum) = activity(self.cell.proc(), &pids);
         let now = Instant::now();
@@ -125,7 +134,7 @@ impl<P: Place> TrialSession<P> {
 
     fn sees_process(&mut self, name: &str, nth: u32, relative: bool, looking: &mut Looking) -> bool {
         let mut processes = self.agent_processes(Depth::Processes);
-        self.roles.assign(&mut processes);
+        self.assign_roles(&mut processes);
         let named = |process: &&ProcessRecord| {
             let argument =
                 process.argv.first().map(|word| word.rsplit('/').next().unwrap_or(word).trim_start_matches('-'));
@@ -150,7 +159,7 @@ impl<P: Place> TrialSession<P> {
     /// How often a thread was found waiting in a call: there at two looks in a row.
     fn sees_wait(&mut self, role: Option<&str>, name: &str, looking: &mut Looking) -> u32 {
         let mut processes = self.agent_processes(Depth::Threads);
-        self.roles.assign(&mut processes);
+        self.assign_roles(&mut processes);
         let fits = |process: &&ProcessRecord| {
             !process.helper && !process.is_zombie() && role.is_none_or(|role| process.role.as_deref() == Some(role))
         };

@@ -17,6 +17,7 @@ use crate::sys::{Filter, Gate, Program};
 use letterbox::Letterbox;
 use recorder::Recorder;
 use rustix::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::collections::BTreeMap;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -60,6 +61,8 @@ enum Order {
 struct Shared {
     news: Letterbox<News>,
     wanted: Mutex<Option<Wanted>>,
+    /// The places in the tree of the processes, by their pids in the cell.
+    roles: Mutex<BTreeMap<i32, String>>,
 }
 
 impl Shared {
@@ -98,7 +101,7 @@ impl Tracer {
         // Without a filter the agent keeps its right to gain privileges by exec.
         program.trace_by(far.as_raw_fd(), (!names.is_empty()).then(|| Filter::new(&table::marked(&names))));
         let news = Letterbox::new().map_err(DriverError::system("make an event"))?;
-        let shared = Arc::new(Shared { news, wanted: Mutex::default() });
+        let shared = Arc::new(Shared { news, wanted: Mutex::default(), roles: Mutex::default() });
         let (orders, obeyed) = channel();
         let (theirs, recorder) = (Arc::clone(&shared), record.then(Recorder::default));
         let thread = std::thread::Builder::new()
@@ -127,6 +130,12 @@ impl Tracer {
             }
         }
         news
+    }
+
+    /// The place in the tree of a process, by its pid in the cell. Others than those
+    /// who see processes only now and then, a tracer has seen each be born.
+    pub(super) fn role(&self, pid: i32) -> Option<String> {
+        self.shared.roles.lock().unwrap_or_else(PoisonError::into_inner).get(&pid).cloned()
     }
 
     /// Whether a point cannot be reached without it.

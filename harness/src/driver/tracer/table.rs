@@ -80,6 +80,8 @@ const RECORDED: &[&str] = &[
     // Signals.
     "rt_sigaction",
     "rt_sigprocmask",
+    // What a traced agent is refused.
+    "ptrace",
     // Waits.
     "read",
     "readv",

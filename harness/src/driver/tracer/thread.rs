@@ -5,7 +5,7 @@ use super::subject::subjects;
 use super::table::number;
 use super::tree::Tree;
 use super::{Aim, News, Order, Shared, Wanted};
-use crate::model::{Fits, Known, Side, Signal};
+use crate::model::{Fits, Known, Side, Signal, succeeded};
 use crate::sys::{self, AUDIT_ARCH, Birth, FOREIGN, Gate, Stop, Stopped, Syscall, Until, Waited};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
@@ -189,6 +189,10 @@ impl Tracing<'_> {
             let (role, borrowed) = (self.tree.role(child).to_owned(), birth == Birth::Vfork);
             recorder.leaves(begun, inner_pid(child).into(), Some(Known::Born { role, borrowed }));
         }
+        if process == child {
+            let role = self.tree.role(child).to_owned();
+            self.shared.roles.lock().unwrap_or_else(PoisonError::into_inner).insert(inner_pid(child), role);
+        }
         self.known.insert(child);
         if let Some(waiting) = self.early.remove(&child) {
             waiting.resume(Until::NextStop, 0);
@@ -274,7 +278,12 @@ impl Tracing<'_> {
                     let known = begun.after(&stopped);
                     recorder.leaves(begun, result, known);
                 }
-                if result.is_some_and(|result| result >= 0) {
+                let made = |index: &usize| {
+                    let name = self.sights.get(*index).map_or("", |sight| sight.aim.point.name.as_str());
+                    result.is_some_and(|result| succeeded(name, result))
+                };
+                let aims: Vec<usize> = aims.into_iter().filter(made).collect();
+                if !aims.is_empty() {
                     self.succeeded(stopped, aims);
                 } else {
                     stopped.resume(Until::NextStop, 0);
