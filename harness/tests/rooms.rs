@@ -22,8 +22,17 @@ const EFFECTS: [&str; 9] =
     ["std::fs", "std::env", "std::net", "std::process", "std::io", "std::thread", "Instant", "SystemTime", "rustix::"];
 
 /// Rooms and files that may have none of that.
-const PURE: [&str; 7] =
-    ["model", "scenario", "audit", "windows", "trial/machine.rs", "explore/plan.rs", "explore/gather.rs"];
+const PURE: [&str; 9] = [
+    "model",
+    "scenario",
+    "audit",
+    "windows",
+    "trial/machine.rs",
+    "explore/plan.rs",
+    "explore/gather.rs",
+    "explore/sweep.rs",
+    "explore/swept.rs",
+];
 
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")

@@ -6,13 +6,14 @@ use super::gather::Gatherer;
 use super::parallel::in_parallel;
 use super::plan::{self, Planned, Wanted, default_set};
 use super::sweep::{Aimed, Sweep, coverage, predicted};
-use crate::audit::{Case, Expected, Found, MAKER_UNKNOWN, Rules, audit};
+use super::swept::{about, refused, trace_to_maker};
+use crate::audit::{Case, Expected, Found, Rules, audit};
 use crate::driver::{Driver, DriverError, Interrupt, Request};
-use crate::model::{FileTree, Injection, PointSpec, Recording, Seen, Stdin, Token, TrialPlan};
+use crate::model::{FileTree, Injection, PointSpec, Stdin, Token, TrialPlan};
 use crate::scenario::{Allow, Kind, Strategy};
 use crate::trial::{Limits, Outcome, TrialRecord, run_trial};
 use crate::windows::Map;
-use quietus_reports::{AgentKind, Finding, Origin, Run, Trial, Verdict};
+use quietus_reports::{AgentKind, Run, Trial, Verdict};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -278,7 +279,7 @@ pub fn check(
     let replay = |token: &Token| format!("{}{token}{}", check.replay.0, check.replay.1);
     let mut findings = gatherer.finish(u32::try_from(tried).unwrap_or(u32::MAX), &check.allows, &check.today, &replay);
     if let Some(map) = &learned.map {
-        findings.iter_mut().for_each(|finding| trace_to_maker(finding, map, check));
+        findings.iter_mut().for_each(|finding| trace_to_maker(finding, map, &check.command));
     }
     let mut run = Run {
         scenario: check.name.clone(),
@@ -325,48 +326,6 @@ fn strategy(check: &Check) -> &'static str {
         Strategy::Sweep => "sweep",
         Strategy::Check | Strategy::Script => "check",
     }
-}
-
-/// Says of something left at a path who made it, and when.
-fn trace_to_maker(finding: &mut Finding, map: &Map, check: &Check) {
-    let Some(life) = map.life_of(&finding.subject) else { return };
-    let Some(maker) = map.maker(life) else { return };
-    let command = match maker.command {
-        Some(command) => command.to_owned(),
-        None => check.command.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" "),
-    };
-    finding.origin = Some(Origin { role: maker.role.to_owned(), command, source: Some(maker.call.to_owned()) });
-    finding.evidence.retain(|line| line != MAKER_UNKNOWN);
-    let last = map.windows.len().saturating_sub(1);
-    let until = if life.last == last { "to the end".to_owned() } else { format!("to window {}", life.last) };
-    finding.life = Some(format!("made in window {}, live {until} of {last}", life.first));
-}
-
-/// What the agent wanted and was refused because it was traced.
-fn refused(recording: &Recording) -> Option<String> {
-    let ptrace = recording.seen.iter().filter_map(Seen::call).any(|call| call.name == "ptrace" && !call.succeeded());
-    ptrace.then(|| {
-        "the agent uses ptrace(2), which is refused to it while Quietus traces it: it may do something else than by itself; `quietus check --at time:…` does not trace".to_owned()
-    })
-}
-
-/// What a reader has to know of the windows.
-fn about(map: &Map) -> Vec<String> {
-    let kinds = map.windows.iter().filter(|window| window.kind == window.number).count();
-    let mut notes = Vec::new();
-    if kinds < map.windows.len() {
-        notes.push(format!(
-            "{} windows of {kinds} kinds: those in which the same is live stand for each other; the first and the last of each kind are tried",
-            map.windows.len()
-        ));
-    }
-    if map.omitted > 0 {
-        notes.push(format!(
-            "the recording was full: {} system calls after it are in no window, so the end of the run was not swept",
-            map.omitted
-        ));
-    }
-    notes
 }
 
 fn plans(check: &Check, learned: &Learned) -> Vec<Aimed> {

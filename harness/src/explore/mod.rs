@@ -13,6 +13,7 @@ mod parallel;
 mod plan;
 mod queue;
 mod sweep;
+mod swept;
 mod sync;
 
 pub use check::{Check, CheckError, Mapped, Progress, Replayed, check, map, replay};

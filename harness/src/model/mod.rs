@@ -26,7 +26,7 @@ pub use path::path_text;
 pub use plan::{Act, Stdin, StdinThen, TrialPlan};
 pub use point::{FileSize, Point, PointError, PointSpec, SizeRelation, parse_size};
 pub use profile::{Profile, ProfileError};
-pub use recording::{Call, Deed, Disposition, Known, LockType, Recording, Seen, succeeded};
+pub use recording::{Call, Deed, Disposition, Known, LockType, Recording, Seen, WAITS, succeeded};
 pub use signal::{Signal, SignalError};
 pub use span::{SpanError, format_span, parse_span};
 pub use syscall_point::{Fits, Side, SyscallPoint};

@@ -4,6 +4,40 @@
 use super::Ended;
 use std::time::Duration;
 
+/// System calls in which a process can wait.
+pub const WAITS: &[&str] = &[
+    "read",
+    "readv",
+    "recvfrom",
+    "recvmsg",
+    "accept",
+    "accept4",
+    "poll",
+    "ppoll",
+    "select",
+    "pselect6",
+    "epoll_wait",
+    "epoll_pwait",
+    "epoll_pwait2",
+    "futex",
+    "nanosleep",
+    "clock_nanosleep",
+    "pause",
+    "rt_sigsuspend",
+    "rt_sigtimedwait",
+    "semop",
+    "semtimedop",
+    "msgrcv",
+    "msgsnd",
+    "mq_timedreceive",
+    "mq_timedsend",
+    "wait4",
+    "waitid",
+    "flock",
+    "fcntl",
+    "connect",
+];
+
 /// What was seen of one run, in the order in which it took effect.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Recording {

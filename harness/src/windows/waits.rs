@@ -1,42 +1,8 @@
 //! In which calls agents wait, and how long they did.
 
 use super::{Wait, Window};
-use crate::model::Recording;
+use crate::model::{Recording, WAITS};
 use std::time::Duration;
-
-/// Calls in which a process can wait.
-const WAITS: &[&str] = &[
-    "read",
-    "readv",
-    "recvfrom",
-    "recvmsg",
-    "accept",
-    "accept4",
-    "poll",
-    "ppoll",
-    "select",
-    "pselect6",
-    "epoll_wait",
-    "epoll_pwait",
-    "epoll_pwait2",
-    "futex",
-    "nanosleep",
-    "clock_nanosleep",
-    "pause",
-    "rt_sigsuspend",
-    "rt_sigtimedwait",
-    "semop",
-    "semtimedop",
-    "msgrcv",
-    "msgsnd",
-    "mq_timedreceive",
-    "mq_timedsend",
-    "wait4",
-    "waitid",
-    "flock",
-    "fcntl",
-    "connect",
-];
 
 /// Shorter ones can be over, in another run, before a thread is found in them.
 const SHORTEST_WAIT: Duration = Duration::from_millis(25);

@@ -1,5 +1,6 @@
 //! What is known of system calls by their names.
 
+use crate::model::WAITS;
 use crate::sys::Marked;
 
 /// Where the path or address of a call is.
@@ -18,7 +19,7 @@ pub(super) enum Place {
 }
 
 /// What is recorded of an undisturbed agent: all that makes, changes or gives up
-/// what can outlive it, and all in which it can wait.
+/// what can outlive it; and besides these all in which it can wait.
 const RECORDED: &[&str] = &[
     // Files.
     "open",
@@ -82,43 +83,18 @@ const RECORDED: &[&str] = &[
     "rt_sigprocmask",
     // What a traced agent is refused.
     "ptrace",
-    // Waits.
-    "read",
-    "readv",
-    "recvfrom",
-    "recvmsg",
-    "accept",
-    "accept4",
-    "poll",
-    "ppoll",
-    "select",
-    "pselect6",
-    "epoll_wait",
-    "epoll_pwait",
-    "epoll_pwait2",
-    "futex",
-    "nanosleep",
-    "clock_nanosleep",
-    "pause",
-    "rt_sigsuspend",
-    "rt_sigtimedwait",
-    "semop",
-    "semtimedop",
-    "msgrcv",
-    "msgsnd",
-    "mq_timedreceive",
-    "mq_timedsend",
 ];
 
 /// The system calls that a recording needs, besides those of points.
 pub(super) fn recorded() -> impl Iterator<Item = &'static str> {
-    RECORDED.iter().copied().filter(|name| number(name).is_some())
+    let waits = WAITS.iter().filter(|name| !RECORDED.contains(name));
+    RECORDED.iter().chain(waits).copied().filter(|name| number(name).is_some())
 }
 
 /// The name of a system call of this architecture that is recorded.
 pub(super) fn name(number: u64) -> Option<&'static str> {
     let name = syscalls::Sysno::new(usize::try_from(number).ok()?)?.name();
-    RECORDED.contains(&name).then_some(name)
+    (RECORDED.contains(&name) || WAITS.contains(&name)).then_some(name)
 }
 
 /// Which argument is a descriptor, besides what the call is about.
