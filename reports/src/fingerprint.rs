@@ -121,7 +121,7 @@ fn push_word(out: &mut String, before: &str, word: &str) {
             return;
         }
     }
-    // `mktemp` without a template: tmp.XXXXXXXXXX.
+    // `mktemp` without a template: `tmp.` and ten characters.
     if before.ends_with("tmp.") && word.len() == 10 && !word.contains('_') {
         out.push(RANDOM);
         return;
@@ -175,7 +175,7 @@ fn push_piece(out: &mut String, after_separator: bool, piece: &str) {
     // A plain word is random only where a template would put it (above):
     // a file called `mysqld` is not, `agent-qxvkzwpj` is.
     if piece.len() >= 6 && !is_plain(piece) && looks_random(piece) {
-        // mkstemp("sortXXXXXX"): a lower-case prefix and six characters.
+        // mkstemp(3): a lower-case prefix and six characters.
         let (prefix, _) = piece.split_at(piece.len() - 6);
         if prefix.len() >= 2 && prefix.bytes().all(|byte| byte.is_ascii_lowercase()) {
             out.push_str(prefix);

@@ -152,7 +152,8 @@ pub struct Control {
 pub struct Windows {
     /// Windows of the control.
     pub total: u32,
-    /// Windows in which at least one trial reached its point.
+    /// Windows in which, or in one in which the same is live, at least one trial
+    /// reached its point.
     pub covered: u32,
     /// Windows that were tried and not reached.
     pub missed: u32,

@@ -5,7 +5,7 @@ use crate::checking;
 use crate::exit::{Exit, Failure};
 use crate::output;
 use crate::progress::Shown;
-use crate::sweeping::full;
+use crate::sweeping::tracing_driver;
 use quietus::driver::Interrupt;
 use quietus::explore::{Mapped, map};
 use quietus::model::{Injection, Signal};
@@ -25,7 +25,7 @@ pub(crate) fn run(arguments: &WindowsArguments, interrupt: &Interrupt) -> Result
     wanted.strategy = Strategy::Sweep;
     wanted.send = Some(Injection::signal(arguments.signal));
     let shown = Shown::lines(arguments.quiet);
-    let driver = checking::driver(&wanted, full(guarantee), arguments.agent.max_processes, &shown)?;
+    let driver = tracing_driver(&wanted, guarantee, &arguments.agent, &shown)?;
     let mapped = map(&*driver, &wanted, interrupt, &shown)?;
     output::print(&render(&wanted.name, &mapped, arguments.signal, arguments.verbose))?;
     Ok(Exit::Gate(0))

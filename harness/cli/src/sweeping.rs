@@ -1,6 +1,6 @@
 //! `quietus sweep`: every window of an agent, from flags or a scenario file.
 
-use crate::args::{GuaranteeArgument, SweepArguments};
+use crate::args::{AgentArguments, GuaranteeArgument, SweepArguments};
 use crate::checking;
 use crate::exit::{Exit, Failure};
 use crate::progress::Shown;
@@ -32,7 +32,7 @@ fn what(arguments: &SweepArguments, shown: &Shown) -> Result<(Check, Box<dyn Dri
         }
         let (mut wanted, guarantee) = checking::base(&arguments.agent, &arguments.runner, arguments.program.clone())?;
         checking::terminate(&mut wanted, &arguments.terminate)?;
-        let driver = checking::driver(&wanted, full(guarantee), arguments.agent.max_processes, shown)?;
+        let driver = tracing_driver(&wanted, guarantee, &arguments.agent, shown)?;
         return Ok((wanted, driver));
     };
     let loaded = scenarios::load(path)?;
@@ -50,7 +50,21 @@ fn what(arguments: &SweepArguments, shown: &Shown) -> Result<(Check, Box<dyn Dri
     Ok((wanted, driver))
 }
 
-/// Windows are seen by tracing, which takes the full guarantee.
-pub(crate) fn full(wish: GuaranteeArgument) -> GuaranteeArgument {
-    if wish == GuaranteeArgument::Auto { GuaranteeArgument::Full } else { wish }
+/// The driver for an agent of the command line: windows are seen by tracing, which
+/// takes the full guarantee.
+pub(crate) fn tracing_driver(
+    wanted: &Check,
+    wish: GuaranteeArgument,
+    agent: &AgentArguments,
+    shown: &Shown,
+) -> Result<Box<dyn Driver>, Failure> {
+    if wish == GuaranteeArgument::Portable {
+        return Err(Failure::usage("windows are seen by tracing, which the portable guarantee cannot do")
+            .with_help("leave --guarantee out, or use `quietus check`"));
+    }
+    let driver = checking::driver(wanted, GuaranteeArgument::Full, agent.max_processes, shown);
+    // The usual advice, the portable guarantee, is none here.
+    driver.map_err(|failure| {
+        failure.with_help("`quietus doctor` shows what this machine grants; `quietus check` can do without")
+    })
 }

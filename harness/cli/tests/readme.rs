@@ -106,7 +106,7 @@ fn the_windows_of_sed_are_those_of_the_readme() {
                 .iter()
                 .any(|start| line.trim_start().starts_with(start))
         }) {
-            let line = line.replace(directory.to_str().expect("text"), "/home/you/work");
+            let line = line.replace(directory.to_str().expect("text"), "/home/you/notes");
             assert!(readme.contains(line.trim()), "the README has no line `{}`", line.trim());
         }
     }

@@ -1,1 +1,67 @@
+//! Cases that differ in one fact only.
 
+use super::{Case, Expected, Rules, audit};
+use crate::model::{
+    Act, Census, Evidence, Injection, Occasion, ProcessId, ProcessRecord, Signal, SignalMasks, Stdin, TrialPlan,
+};
+use crate::scenario::Kind;
+use quietus_reports::Code;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+const LEADER: ProcessId = ProcessId { pid: 3, start: 7 };
+const TERM: u64 = 1 << 14;
+
+fn census(masks: SignalMasks) -> Census {
+    let agent = ProcessRecord {
+        id: LEADER,
+        parent: 1,
+        group: 3,
+        session: 3,
+        state: 'R',
+        name: "agent".to_owned(),
+        argv: vec!["agent".to_owned()],
+        role: Some("0".to_owned()),
+        masks,
+        ticks: 0,
+        descriptors: BTreeMap::new(),
+        threads: Vec::new(),
+        helper: false,
+    };
+    Census { processes: vec![agent], ..Census::default() }
+}
+
+/// What is said of an agent that ran on after TERM, by its signal masks when that came
+/// and when the grace was over.
+fn ran_on(before: SignalMasks, after: SignalMasks) -> Vec<Code> {
+    let evidence = Evidence {
+        leader: Some(LEADER),
+        delivered: true,
+        censuses: BTreeMap::from([(Occasion::Injection, census(before)), (Occasion::GraceEnd, census(after))]),
+        ..Evidence::default()
+    };
+    let plan = TrialPlan {
+        acts: vec![Act { at: Vec::new(), send: Injection::signal(Signal::TERM) }],
+        grace: Duration::from_secs(5),
+        stdin: Stdin::Closed,
+        pty: false,
+        pid1: false,
+    };
+    let (expected, rules) = (
+        Expected::default(),
+        Rules { kind: Kind::Job, survivors: Vec::new(), exit: None, within: None, log: Vec::new() },
+    );
+    let case = Case { plan: &plan, killed: true, evidence: &evidence, expected: &expected, rules: &rules };
+    audit(case).into_iter().map(|found| found.code).collect()
+}
+
+#[test]
+fn a_handler_that_does_not_return_is_no_blocked_signal() {
+    let handled = SignalMasks { caught: TERM, ..SignalMasks::default() };
+    let in_handler = SignalMasks { caught: TERM, blocked: TERM, ..SignalMasks::default() };
+    let blocked = SignalMasks { blocked: TERM, ..SignalMasks::default() };
+    assert_eq!(ran_on(handled, in_handler), [Code::Hang], "it was entered, and blocks its own signal");
+    assert_eq!(ran_on(in_handler, in_handler), [Code::SignalIgnored], "it was blocked when it came");
+    assert_eq!(ran_on(blocked, blocked), [Code::SignalIgnored]);
+    assert_eq!(ran_on(handled, handled), [Code::Hang]);
+}

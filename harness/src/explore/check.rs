@@ -243,7 +243,7 @@ pub fn check(
         }
         trials.push(trial);
     }
-    let mut notes = if strategy(check) == "check" { plan::left_out(&learned, check.pty) } else { Vec::new() };
+    let mut notes = if strategy(check) == Strategy::Check { plan::left_out(&learned, check.pty) } else { Vec::new() };
     let fails = fails_undisturbed(&learned, check);
     notes.extend(fails.clone());
     notes.extend(check.allows.iter().filter(|allow| allow.is_expired(&check.today)).map(|allow| {
@@ -285,7 +285,7 @@ pub fn check(
         scenario: check.name.clone(),
         agent: check.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
         kind: kind(learned.kind),
-        strategy: strategy(check).to_owned(),
+        strategy: strategy(check).word().to_owned(),
         control: Some(learned.control),
         windows: learned.map.as_ref().map(|map| coverage(map, &reached)),
         trials,
@@ -320,11 +320,12 @@ fn kind(kind: Kind) -> AgentKind {
     }
 }
 
-fn strategy(check: &Check) -> &'static str {
+/// Who chose the trials.
+fn strategy(check: &Check) -> Strategy {
     match check.strategy {
-        _ if !check.trials.is_empty() => "script",
-        Strategy::Sweep => "sweep",
-        Strategy::Check | Strategy::Script => "check",
+        _ if !check.trials.is_empty() => Strategy::Script,
+        Strategy::Sweep => Strategy::Sweep,
+        Strategy::Check | Strategy::Script => Strategy::Check,
     }
 }
 
@@ -381,7 +382,7 @@ fn run_with_retry(
         return (planned.clone(), Ok(record));
     }
     let mut again = planned.clone();
-    if strategy(runner.check) == "check" {
+    if strategy(runner.check) == Strategy::Check {
         plan::quicken(&mut again.plan, learned.duration, record.evidence.ended_at.unwrap_or(record.duration));
     }
     let record = runner.trial(&again.plan, learned, Duration::ZERO);

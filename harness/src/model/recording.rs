@@ -80,8 +80,8 @@ pub struct Call {
     pub arguments: [u64; 6],
     /// What it is about: paths and addresses, in the order of its arguments.
     pub subjects: Vec<String>,
-    /// What the descriptor in its first argument is, if that is one.
-    pub descriptor: Option<String>,
+    /// Of a call that gives a socket an address: what the kernel calls the socket.
+    pub socket: Option<String>,
     /// Its result, or a negative errno; none when it did not return.
     pub result: Option<i64>,
     /// What only the memory of the process or the moment could tell.

@@ -49,11 +49,7 @@ fn strategy(reader: &mut Reader<'_>, scenario: &Scenario, sections: &Sections<'_
             Diagnostic::new(
                 "unused-script",
                 span,
-                if scenario.explore.strategy == Strategy::Sweep {
-                    "the strategy is `sweep`, and there is a `[[script]]`"
-                } else {
-                    "the strategy is `check`, and there is a `[[script]]`"
-                },
+                format!("the strategy is `{}`, and there is a `[[script]]`", scenario.explore.strategy.word()),
             )
             .label("this would run no script")
             .also(first.span.clone(), "the first script")

@@ -138,6 +138,17 @@ pub enum Strategy {
     Sweep,
 }
 
+impl Strategy {
+    /// As scenario files and reports name it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Check => "check",
+            Self::Script => "script",
+            Self::Sweep => "sweep",
+        }
+    }
+}
+
 /// One trial that is written out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Script {

@@ -55,21 +55,6 @@ fn is_kept(path: &str) -> bool {
         && !path.ends_with(" (deleted)")
 }
 
-fn is_write(name: &str) -> bool {
-    matches!(
-        name,
-        "write"
-            | "writev"
-            | "pwrite64"
-            | "pwritev"
-            | "pwritev2"
-            | "sendfile"
-            | "copy_file_range"
-            | "ftruncate"
-            | "truncate"
-    )
-}
-
 fn is_open(name: &str) -> bool {
     matches!(name, "open" | "openat" | "openat2" | "creat")
 }
@@ -77,25 +62,26 @@ fn is_open(name: &str) -> bool {
 /// The file that a write goes to.
 fn written(call: &Call) -> Option<&str> {
     let path = match call.name.as_str() {
+        "write" | "writev" | "pwrite64" | "pwritev" | "pwritev2" | "sendfile" => call.path(),
         // Its second descriptor is what is written.
-        "copy_file_range" => None,
-        // That empties it; fallocate, which is not here, only makes room.
-        "truncate" | "ftruncate" if call.arguments.get(1) == Some(&0) => None,
-        _ if is_write(&call.name) => call.path(),
+        "copy_file_range" => call.subjects.get(1).map(String::as_str),
+        // To length 0 that empties it. And fallocate, which is not here, only makes room.
+        "truncate" | "ftruncate" if call.arguments.get(1) != Some(&0) => call.path(),
         _ => None,
     };
     path.filter(|path| is_kept(path))
 }
 
-/// The flags of an open.
-fn flags(call: &Call) -> i32 {
+/// Whether an open empties a file that is there. openat2(2), whose flags stand in
+/// memory, is not asked.
+fn empties(call: &Call) -> bool {
     let index = match call.name.as_str() {
+        "creat" => return true,
         "open" => 1,
         "openat" => 2,
-        "creat" => return libc::O_CREAT | libc::O_WRONLY | libc::O_TRUNC,
-        _ => return 0,
+        _ => return false,
     };
-    call.arguments.get(index).map_or(0, |flags| *flags as i32)
+    call.arguments.get(index).is_some_and(|flags| *flags as i32 & libc::O_TRUNC != 0)
 }
 
 /// Which writes are the last to their file, by whomever, and which opens are followed
@@ -111,10 +97,9 @@ fn writes(recording: &Recording) -> (BTreeSet<usize>, BTreeSet<usize>) {
             filled.extend(opened.remove(path));
         } else if let Some(path) = call.path() {
             // Both an open and the emptying after it are followed by the next write.
-            let empties = call.name.ends_with("truncate");
-            if is_open(&call.name) || (empties && !opened.contains_key(path)) {
+            if is_open(&call.name) {
                 opened.insert(path, index);
-            } else if empties {
+            } else if call.name.ends_with("truncate") {
                 filled.extend(opened.insert(path, index));
             } else if call.name.starts_with("rename") || call.name.starts_with("unlink") {
                 // What is written under this name from now on is another file.
@@ -273,13 +258,13 @@ impl<'a> Lives<'a> {
         let (first, second) = (call.subjects.first().map(String::as_str), call.subjects.get(1).map(String::as_str));
         match (call.name.as_str(), first) {
             (name, Some(path)) if is_open(name) => {
-                let existed = call.known != Known::Existed(false);
-                if flags(call) & libc::O_CREAT != 0 && !existed {
+                // What was not there and can be opened was made.
+                if call.known == Known::Existed(false) {
                     self.make(path, Thing::File);
                     if self.facts.filled.contains(&index) && is_kept(path) {
                         self.live.insert(Thing::Empty(self.name(path)));
                     }
-                } else if flags(call) & libc::O_TRUNC != 0 && is_kept(path) {
+                } else if empties(call) && is_kept(path) {
                     self.change(path);
                     if self.facts.filled.contains(&index) {
                         self.live.insert(Thing::Empty(self.name(path)));
@@ -482,8 +467,8 @@ impl<'a> Lives<'a> {
     }
 
     fn sockets(&mut self, role: &str, call: &Call) {
-        let (Some(address), Some(descriptor)) = (call.subjects.first(), &call.descriptor) else { return };
-        let key = (role.to_owned(), descriptor.clone());
+        let (Some(address), Some(socket)) = (call.subjects.first(), &call.socket) else { return };
+        let key = (role.to_owned(), socket.clone());
         match call.name.as_str() {
             "bind" if address.starts_with('/') => self.make(address, Thing::Socket),
             "bind" => {

@@ -24,7 +24,7 @@ impl Run {
             name: name.to_owned(),
             arguments: all,
             subjects: subjects.iter().map(|subject| (*subject).to_owned()).collect(),
-            descriptor: None,
+            socket: None,
             result: Some(result),
             known,
         };
@@ -230,9 +230,9 @@ fn locks_sockets_and_objects() {
         .call("0", "shmget", &[], &[0, 4096, libc::IPC_CREAT as u64], 5, Known::Nothing)
         .call("0", "shmctl", &[], &[5, libc::IPC_RMID as u64], 0, Known::Nothing)
         .done();
-    for (index, descriptor) in [(2, "socket:[1]"), (3, "socket:[2]")] {
+    for (index, socket) in [(2, "socket:[1]"), (3, "socket:[2]")] {
         if let Deed::Call(call) = &mut run.seen[index].what {
-            call.descriptor = Some(descriptor.to_owned());
+            call.socket = Some(socket.to_owned());
         }
     }
     assert_eq!(

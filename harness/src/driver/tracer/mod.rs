@@ -6,6 +6,7 @@
 
 mod letterbox;
 mod recorder;
+mod status;
 mod subject;
 mod table;
 mod thread;
@@ -132,8 +133,8 @@ impl Tracer {
         news
     }
 
-    /// The place in the tree of a process, by its pid in the cell. Others than those
-    /// who see processes only now and then, a tracer has seen each be born.
+    /// The place in the tree of a process, by its pid in the cell. Who looks at the
+    /// processes only now and then misses some; a tracer has seen each be born.
     pub(super) fn role(&self, pid: i32) -> Option<String> {
         self.shared.roles.lock().unwrap_or_else(PoisonError::into_inner).get(&pid).cloned()
     }

@@ -1,5 +1,6 @@
 //! Notes what an undisturbed agent does.
 
+use super::status;
 use super::subject::{self, subjects};
 use super::table;
 use crate::cell::ScreenScanner;
@@ -31,7 +32,7 @@ impl Begun {
     pub(super) fn after(&self, stopped: &Stopped) -> Option<Known> {
         let argument = |index: usize| self.call.arguments.get(index).copied().unwrap_or(0);
         match self.call.name.as_str() {
-            "rt_sigprocmask" => super::thread::mask(stopped.tid(), "SigBlk:").map(Known::Blocked),
+            "rt_sigprocmask" => status::mask(stopped.tid(), "SigBlk:").map(Known::Blocked),
             "ioctl" if argument(1) == libc::TCGETS => modes(stopped, argument(2)),
             _ => None,
         }
@@ -51,17 +52,12 @@ impl Recorder {
     pub(super) fn enters(&mut self, stopped: &Stopped, who: (&str, u32), call: &Syscall) -> Option<Begun> {
         let name = table::name(call.number)?;
         let subjects = subjects(stopped, name, call);
-        let descriptor = match table::descriptor(name) {
-            Some(0) if table::places(name).len() == 1 && table::is_of_descriptor(name) => subjects.first().cloned(),
-            Some(index) => {
-                let number = call.arguments.get(usize::from(index)).copied()?;
-                subject::descriptor(stopped.tid(), number as u32)
-            }
-            None => None,
-        };
+        let addresses = matches!(name, "bind" | "connect");
+        let number = call.arguments.first().copied().filter(|_| addresses);
+        let socket = number.and_then(|number| subject::descriptor(stopped.tid(), number as u32));
         let to_terminal = name == "write" && subjects.iter().any(|subject| is_terminal(subject));
         let known = if to_terminal { self.draws(stopped, call) } else { before(stopped, name, call, &subjects) };
-        let call = Call { name: name.to_owned(), arguments: call.arguments, subjects, descriptor, result: None, known };
+        let call = Call { name: name.to_owned(), arguments: call.arguments, subjects, socket, result: None, known };
         Some(Begun { role: who.0.to_owned(), thread: who.1, began: Instant::now(), call })
     }
 

@@ -64,8 +64,9 @@ const RECORDED: &[&str] = &[
     "waitid",
     "setsid",
     "setpgid",
-    // Sockets.
+    // Terminals.
     "ioctl",
+    // Sockets.
     "bind",
     "listen",
     "connect",
@@ -97,20 +98,6 @@ pub(super) fn name(number: u64) -> Option<&'static str> {
     (RECORDED.contains(&name) || WAITS.contains(&name)).then_some(name)
 }
 
-/// Which argument is a descriptor, besides what the call is about.
-pub(super) fn descriptor(name: &str) -> Option<u8> {
-    match name {
-        "bind" | "connect" => Some(0),
-        _ if is_of_descriptor(name) => Some(0),
-        _ => None,
-    }
-}
-
-/// Whether the call is about the descriptor in its first argument, and nothing else.
-pub(super) fn is_of_descriptor(name: &str) -> bool {
-    places(name) == [Place::Descriptor(0)]
-}
-
 /// The number of a system call of this architecture.
 pub(super) fn number(name: &str) -> Option<u32> {
     name.parse::<syscalls::Sysno>().ok().map(|sysno| sysno.id().cast_unsigned())
@@ -140,8 +127,10 @@ pub(super) fn places(name: &str) -> &'static [Place] {
         "read" | "write" | "readv" | "writev" | "pread64" | "pwrite64" | "preadv" | "pwritev" | "preadv2"
         | "pwritev2" | "fsync" | "fdatasync" | "ftruncate" | "fallocate" | "flock" | "fcntl" | "close" | "lseek"
         | "getdents64" | "ioctl" | "sendfile" | "fchmod" | "fchown" | "fchdir" | "dup" | "dup2" | "dup3" | "listen"
-        | "accept" | "accept4" | "sendto" | "recvfrom" | "sendmsg" | "recvmsg" | "shutdown" | "splice"
-        | "copy_file_range" | "fstat" => &[Descriptor(0)],
+        | "accept" | "accept4" | "sendto" | "recvfrom" | "sendmsg" | "recvmsg" | "shutdown" | "splice" | "fstat" => {
+            &[Descriptor(0)]
+        }
+        "copy_file_range" => &[Descriptor(0), Descriptor(2)],
         "mmap" => &[Descriptor(4)],
         "bind" | "connect" => &[Address(1)],
         "mq_open" | "mq_unlink" => &[Name(0)],
