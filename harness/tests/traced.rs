@@ -30,6 +30,7 @@ const TESTS: &[(&str, Body)] = &[
     ("a_handler_runs_before_the_call_and_the_call_is_made", handler),
     ("inside_the_cleanup", inside_the_cleanup),
     ("the_calls_of_a_handler_are_counted", handler_calls),
+    ("a_signal_that_a_thread_waits_for_is_taken_by_it", waited_for),
     ("what_is_traced_does_what_it_does_untraced", unchanged),
     ("a_point_that_never_comes_is_missed", missed),
 ];
@@ -221,6 +222,36 @@ unlink "z";
     let done = trial(vec![first, second], &["perl", "-e", script])?;
     done.ended_by(Signal::KILL);
     assert!(done.left("x") && done.left("y") && done.left("z"), "{:?}", done.evidence.files.nodes.keys());
+    Ok(())
+}
+
+/// One thread takes the signal by sigtimedwait(2), in which it sleeps, is woken all the
+/// time, or is not at all; the other, which is held meanwhile, goes on.
+fn waited_for() -> Result<(), Failed> {
+    for waits in ["10", "0.0001", "0"] {
+        let script = format!(
+            "
+import os, signal, threading
+signal.pthread_sigmask(signal.SIG_BLOCK, {{signal.SIGTERM}})
+over = threading.Event()
+def work():
+    while not over.is_set():
+        os.mkdir('d')
+        os.rmdir('d')
+worker = threading.Thread(target=work)
+worker.start()
+while not signal.sigtimedwait({{signal.SIGTERM}}, {waits}): pass
+over.set()
+worker.join()
+"
+        );
+        for _ in 0..30 {
+            let act =
+                Act { at: vec!["syscall:mkdir@exit#9".parse()?], send: "TERM".parse().map_err(|_| "no injection")? };
+            let done = trial(vec![act], &["/usr/bin/python3", "-c", &script])?;
+            assert_eq!(done.evidence.ended, Some(Ended::Exited(0)), "{:?}", done.outcome);
+        }
+    }
     Ok(())
 }
 

@@ -185,7 +185,8 @@ pub(super) fn observe(runner: &Runner<'_>, progress: &dyn Progress) -> Result<Le
         let (one, other) = recordings
             .ok_or_else(|| CheckError::Control("what the undisturbed agent did was not recorded".to_owned()))?;
         let send = check.send.clone().unwrap_or_else(Injection::usual);
-        learned.map = Some(windows(one, other, until).for_signals(&signals(&send)));
+        let map = windows(one, other, until).leaving(learned.expected.files.keys());
+        learned.map = Some(map.for_signals(&signals(&send)));
         learned.recorded = Some(Recorded { plan, recording: one.clone(), until });
         learned.moments = check.exhaustive.then(|| every_moment(one, other, until));
     }

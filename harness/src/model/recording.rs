@@ -45,6 +45,9 @@ pub struct Recording {
     pub seen: Vec<Seen>,
     /// How many more there were than are kept.
     pub omitted: u64,
+    /// When the run was over: the agent had ended and what it left had come to rest,
+    /// or it was broken off.
+    pub end: Duration,
 }
 
 /// One thing that a process did.

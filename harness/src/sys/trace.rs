@@ -136,17 +136,41 @@ pub fn seize(tid: i32) -> Result<(), Errno> {
 
 /// Waits for this thread's tracees.
 pub fn wait() -> Waited {
+    wait_with(0).unwrap_or(Waited::Nobody)
+}
+
+/// What [`wait`] would tell without waiting. `None` when nothing has happened.
+pub fn look() -> Option<Waited> {
+    wait_with(libc::WNOHANG)
+}
+
+fn wait_with(flags: libc::c_int) -> Option<Waited> {
     let mut status = 0;
     loop {
         // SAFETY: the status is ours. WNOTHREAD leaves the children of other threads alone.
-        let tid = unsafe { libc::waitpid(-1, &raw mut status, libc::__WALL | libc::__WNOTHREAD) };
-        if tid > 0 {
-            return heard(tid, status);
-        }
-        if errno() != libc::EINTR {
-            return Waited::Nobody;
+        let tid = unsafe { libc::waitpid(-1, &raw mut status, libc::__WALL | libc::__WNOTHREAD | flags) };
+        match tid {
+            0 => return None,
+            1.. => return Some(heard(tid, status)),
+            _ if errno() != libc::EINTR => return Some(Waited::Nobody),
+            _ => {}
         }
     }
+}
+
+/// Whether a tracee is stopped because this signal is about to be delivered to it.
+/// [`wait`] will tell of that all the same.
+pub fn is_stopped_for(tid: i32, signal: i32) -> bool {
+    // SAFETY: plain data.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let flags = libc::WSTOPPED | libc::WNOWAIT | libc::WNOHANG | libc::__WALL | libc::__WNOTHREAD;
+    // SAFETY: the kernel fills what is ours.
+    let result = unsafe { libc::waitid(libc::P_PID, tid.cast_unsigned(), &raw mut info, flags) };
+    // SAFETY: waitid(2) fills this field, or leaves it 0.
+    let found = unsafe { info.si_pid() };
+    // SAFETY: and this one with it.
+    let status = unsafe { info.si_status() };
+    result == 0 && found == tid && status == signal
 }
 
 fn heard(tid: i32, status: i32) -> Waited {

@@ -23,13 +23,12 @@ pub(super) fn cut(recording: &Recording, other: &Recording, until: Duration) -> 
         windows.push(Window { number, opened, at, live, kind: number, left, blocked, wait: None });
     };
     add(0, None, Duration::ZERO, &lives);
-    let mut end = Duration::ZERO;
-    for (index, seen) in recording.seen.iter().enumerate() {
-        // When the agent's own process has ended there is nobody to terminate.
-        if seen.began >= until || (seen.role == "0" && seen.call().is_none()) {
-            break;
-        }
-        end = end.max(seen.ended.unwrap_or(seen.began));
+    // When the agent's own process has ended there is nobody to terminate.
+    let over = recording.seen.iter().position(|seen| seen.role == "0" && seen.call().is_none());
+    let ended = over.and_then(|index| recording.seen.get(index)).map_or(recording.end, |seen| seen.began);
+    let (end, over) = (ended.min(until), over.unwrap_or(recording.seen.len()));
+    let mut run = recording.seen.iter().enumerate().take(over).peekable();
+    while let Some((index, seen)) = run.next_if(|(_, seen)| seen.began < until) {
         let before = lives.live.clone();
         lives.see(index, seen);
         // What ends by itself opens no window: nobody can be held there.
@@ -39,9 +38,14 @@ pub(super) fn cut(recording: &Recording, other: &Recording, until: Duration) -> 
             add(index + 1, Some(opening), seen.ended.unwrap_or(seen.began), &lives);
         }
     }
-    let end = end.min(until);
+    run.for_each(|(index, seen)| lives.see(index, seen));
+    let mut kept = lives.live;
+    if over == recording.seen.len() {
+        // It did not end: what it had then is not what it leaves, save for files.
+        kept.retain(|thing| thing.path().is_some());
+    }
     find_waits(recording, &mut windows, end);
-    Map { lives: follow(&windows), kept: lives.live, windows, end, omitted: recording.omitted }
+    Map { lives: follow(&windows), kept, windows, end, omitted: recording.omitted }
 }
 
 /// A call in words: its name and what it is about.

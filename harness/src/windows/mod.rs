@@ -29,7 +29,7 @@ pub struct Map {
     pub windows: Vec<Window>,
     /// What is live in them.
     pub lives: Vec<Life>,
-    /// What is still live at the end of an undisturbed run.
+    /// What an undisturbed agent leaves.
     pub kept: BTreeSet<Thing>,
     /// When the run, or the part of it that was looked at, was over.
     pub end: Duration,
@@ -180,6 +180,13 @@ impl Map {
             }
         }
         self.windows.iter_mut().zip(kinds).for_each(|(window, kind)| window.kind = kind);
+        self
+    }
+
+    /// The same windows, where of all files an undisturbed agent leaves these only.
+    #[must_use]
+    pub fn leaving<'a>(mut self, paths: impl Iterator<Item = &'a String> + Clone) -> Self {
+        self.kept.retain(|thing| thing.path().is_none_or(|name| paths.clone().any(|path| fits(name, path))));
         self
     }
 

@@ -66,7 +66,8 @@ impl Run {
     }
 
     fn done(self) -> Recording {
-        Recording { seen: self.seen, omitted: 0 }
+        let end = self.seen.last().and_then(|last| last.ended).unwrap_or_default();
+        Recording { seen: self.seen, omitted: 0, end }
     }
 }
 

@@ -615,11 +615,12 @@ impl<P: Place> Session for TrialSession<P> {
             self.evidence.terminal = Some(crate::cell::terminal_state(self.modes.as_ref(), terminal, &self.screen));
         }
         self.evidence.delivered = self.delivered;
+        let end = self.now();
         if let Some(tracer) = &mut self.tracer {
             tracer.let_go();
         }
         self.evidence.files = self.cell.end();
-        self.evidence.recording = self.tracer.take().and_then(|tracer| tracer.join(self.started));
+        self.evidence.recording = self.tracer.take().and_then(|tracer| tracer.join(self.started, end));
         self.evidence.gaps = self.cell.gaps();
         self.evidence.output = self.follower.into_tail();
         Ok(self.evidence)

@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What a tracer has to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,11 +173,11 @@ impl Tracer {
 
 impl Tracer {
     /// Waits until everybody has ended, once their cell is gone. Hands over what was
-    /// recorded, in the time of a run that started then.
-    pub(super) fn join(mut self, started: Option<Instant>) -> Option<Recording> {
+    /// recorded, in the time of a run that started then and took so long.
+    pub(super) fn join(mut self, started: Option<Instant>, end: Duration) -> Option<Recording> {
         self.let_go();
         let recorder = self.thread.take()?.join().ok()??;
-        Some(recorder.finish(started?))
+        Some(recorder.finish(started?, end))
     }
 }
 

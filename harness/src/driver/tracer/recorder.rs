@@ -100,8 +100,9 @@ impl Recorder {
         }
     }
 
-    /// All of it, in the time of a run that started then.
-    pub(super) fn finish(self, started: Instant) -> Recording {
+    /// All of it, in the time of a run that started then and took so long. Who was
+    /// ended after that was ended with the run.
+    pub(super) fn finish(self, started: Instant, end: Duration) -> Recording {
         let since = |at: Instant| at.checked_duration_since(started).unwrap_or(Duration::ZERO);
         let seen = self.seen.into_iter().map(|(begun, until, ended)| Seen {
             role: begun.role,
@@ -110,7 +111,7 @@ impl Recorder {
             ended: until.map(since),
             what: ended.map_or(Deed::Call(begun.call), Deed::Ended),
         });
-        Recording { seen: seen.collect(), omitted: self.omitted }
+        Recording { seen: seen.filter(|seen| seen.began < end).collect(), omitted: self.omitted, end }
     }
 }
 

@@ -2,12 +2,6 @@
 
 use crate::model::Signal;
 
-/// Whether a thread is in this system call.
-pub(super) fn is_in(tid: i32, number: libc::c_long) -> bool {
-    let text = std::fs::read_to_string(format!("/proc/{tid}/syscall")).unwrap_or_default();
-    text.split_ascii_whitespace().next() == Some(number.to_string().as_str())
-}
-
 /// Whether the signal, delivered to this thread, ends its process.
 pub(super) fn ends(tid: i32, signal: i32) -> bool {
     let caught = mask(tid, "SigCgt:").unwrap_or(0) | mask(tid, "SigIgn:").unwrap_or(0);

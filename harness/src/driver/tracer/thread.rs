@@ -1,7 +1,7 @@
 //! The thread that traces: one loop over the stops of everybody in the tree.
 
 use super::recorder::{Begun, Recorder};
-use super::status::{command_line, ends, has, inner_pid, is_in, mask, parent_of, process_of};
+use super::status::{command_line, ends, has, inner_pid, mask, parent_of, process_of};
 use super::subject::subjects;
 use super::table::number;
 use super::tree::Tree;
@@ -11,6 +11,7 @@ use crate::sys::{self, AUDIT_ARCH, Birth, FOREIGN, Gate, Stop, Stopped, Syscall,
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
 use std::sync::mpsc::Receiver;
+use std::time::Duration;
 
 /// An aim, ready to be compared with calls.
 struct Sight {
@@ -30,6 +31,14 @@ enum Doing {
     Skipped(Syscall, usize),
 }
 
+/// Somebody is held until the agent has got a signal.
+struct Kept {
+    held: Stopped,
+    signal: i32,
+    /// Whether it has got it, and ends by it.
+    ends: bool,
+}
+
 struct Tracing<'a> {
     shared: &'a Shared,
     orders: &'a Receiver<Order>,
@@ -44,8 +53,8 @@ struct Tracing<'a> {
     executed: bool,
     /// Notes what is done, where that is wanted.
     recorder: Option<Recorder>,
-    /// One who goes on once the agent has got this signal.
-    until: Option<(Stopped, i32)>,
+    /// One who goes on once the agent has got a signal.
+    kept: Option<Kept>,
 }
 
 /// Waits at the gate, then traces until nobody is left. Hands over what it noted.
@@ -79,11 +88,11 @@ pub(super) fn run(
         known: BTreeSet::from([tid]),
         executed: false,
         recorder,
-        until: None,
+        kept: None,
     };
     tracing.tree.root(tid);
     loop {
-        match sys::wait() {
+        match tracing.wait() {
             Waited::Nobody => return tracing.recorder,
             Waited::Ended { tid, status } => tracing.ended(tid, status),
             Waited::Stopped(stopped, stop) => tracing.stopped(stopped, stop),
@@ -91,11 +100,29 @@ pub(super) fn run(
     }
 }
 
+/// How often it is looked whether a signal still waits to be taken.
+const LOOK_EVERY: Duration = Duration::from_micros(100);
+
 impl Tracing<'_> {
+    /// Waits for the next thing to happen. A signal that is taken in silence is no event.
+    fn wait(&mut self) -> Waited {
+        while let Some(kept) = self.kept.as_ref().filter(|kept| !kept.ends) {
+            if let Some(happened) = sys::look() {
+                return happened;
+            }
+            if self.another_will_get(kept.held.tid(), kept.signal) {
+                std::thread::sleep(LOOK_EVERY);
+            } else {
+                self.release_waiting();
+            }
+        }
+        sys::wait()
+    }
+
     fn ended(&mut self, tid: i32, status: i32) {
         // A process is gone with the thread that gave it its id, which ends last.
-        if self.until.as_ref().is_some_and(|(held, _)| held.tid() == tid) {
-            self.until = None;
+        if self.kept.as_ref().is_some_and(|kept| kept.held.tid() == tid) {
+            self.kept = None;
         } else if self.tree.agent() == Some(tid) {
             self.release_waiting();
         }
@@ -160,12 +187,15 @@ impl Tracing<'_> {
                 }
             }
             Stop::Signal(signal) => {
-                let awaited = self.tree.is_agent(tid) && self.until.as_ref().is_some_and(|(_, until)| *until == signal);
+                let agent = self.tree.is_agent(tid);
                 // A signal that ends the agent has done so only once it has ended.
-                let release = awaited && !ends(tid, signal);
+                let ending = ends(tid, signal);
                 stopped.resume(Until::NextStop, signal);
-                if release {
-                    self.release_waiting();
+                if let Some(kept) = self.kept.as_mut().filter(|kept| agent && kept.signal == signal) {
+                    kept.ends = ending;
+                    if !ending {
+                        self.release_waiting();
+                    }
                 }
             }
             Stop::GroupStop => stopped.listen(),
@@ -314,7 +344,7 @@ impl Tracing<'_> {
             // Were it let go at once, it would run on while another thread or process
             // is only about to get the signal.
             Ok(Order::Release(Some(signal))) if self.another_will_get(stopped.tid(), signal) => {
-                self.until = Some((stopped, signal));
+                self.kept = Some(Kept { held: stopped, signal, ends: false });
             }
             // It was held at its start alone: from here on nothing is to be seen.
             _ if self.sights.is_empty() && self.recorder.is_none() => stopped.detach(),
@@ -323,21 +353,23 @@ impl Tracing<'_> {
     }
 
     fn release_waiting(&mut self) {
-        if let Some((stopped, _)) = self.until.take() {
-            stopped.resume(Until::NextStop, 0);
+        if let Some(kept) = self.kept.take() {
+            kept.held.resume(Until::NextStop, 0);
         }
     }
 
-    /// Whether another thread of the agent takes the signal that was sent to it.
+    /// Whether another thread of the agent will get the signal that was sent to it, and
+    /// has not got it yet. In sigtimedwait(2), where the signal counts as unblocked, a
+    /// thread takes it without being stopped for it: then it waits for nobody any more.
     fn another_will_get(&self, held: i32, signal: i32) -> bool {
         // The parent of such a process takes no signal before it goes on.
         if self.tree.is_borrowed(held) {
             return false;
         }
-        // One in sigtimedwait(2) takes the signal without being stopped for it.
-        let takes = |tid: i32| {
-            mask(tid, "SigBlk:").is_some_and(|mask| !has(mask, signal)) && !is_in(tid, libc::SYS_rt_sigtimedwait)
-        };
-        self.tree.agent_threads().any(|tid| tid != held && takes(tid))
+        let unblocks = |tid: &i32| mask(*tid, "SigBlk:").is_some_and(|mask| !has(mask, signal));
+        let pending = |tid: i32| mask(tid, "ShdPnd:").is_some_and(|pending| has(pending, signal));
+        let others: Vec<i32> = self.tree.agent_threads().filter(|tid| *tid != held).collect();
+        (others.iter().any(unblocks) && self.tree.agent().is_some_and(pending))
+            || others.iter().any(|tid| sys::is_stopped_for(*tid, signal))
     }
 }
