@@ -145,6 +145,7 @@ fn wanted(real: &Real, directory: &Path) -> Check {
         budget: None,
         strategy: Strategy::Check,
         exhaustive: false,
+        second: None,
         rules: Rules { kind: real.kind, survivors: Vec::new(), exit: None, within: None, log: Vec::new() },
         allows: Vec::new(),
         today: "2026-01-01".to_owned(),

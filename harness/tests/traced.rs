@@ -31,6 +31,9 @@ const TESTS: &[(&str, Body)] = &[
     ("inside_the_cleanup", inside_the_cleanup),
     ("the_calls_of_a_handler_are_counted", handler_calls),
     ("a_signal_that_a_thread_waits_for_is_taken_by_it", waited_for),
+    ("who_is_left_comes_to_a_point_when_the_agent_has_ended", left_at_a_point),
+    ("the_call_that_it_is_held_before_fails", held_before_a_fault),
+    ("the_next_call_of_any_process_fails", fault_anywhere),
     ("what_is_traced_does_what_it_does_untraced", unchanged),
     ("a_point_that_never_comes_is_missed", missed),
 ];
@@ -252,6 +255,54 @@ worker.join()
             assert_eq!(done.evidence.ended, Some(Ended::Exited(0)), "{:?}", done.outcome);
         }
     }
+    Ok(())
+}
+
+/// The agent ends at about the time at which its child comes to the second point.
+fn left_at_a_point() -> Result<(), Failed> {
+    let script = "
+if (!fork) { for (1..400) { mkdir 'd'; rmdir 'd'; } exit }
+select undef, undef, undef, 0.003;
+";
+    for nth in (20..400).step_by(40) {
+        let first = Act { at: vec!["start".parse()?], send: "stdin-eof".parse().map_err(|_| "no injection")? };
+        let point = format!("+syscall:mkdir@exit#{nth}").parse()?;
+        let second = Act { at: vec![point], send: "TERM".parse().map_err(|_| "no injection")? };
+        let done = trial(vec![first, second], &["perl", "-e", script])?;
+        assert_eq!(done.outcome, Outcome::Ended, "{nth}");
+    }
+    Ok(())
+}
+
+fn fault(at: &[&str], send: &str, script: &str) -> Result<Done, Failed> {
+    let done = run(at, send, script)?;
+    assert_eq!(done.outcome, Outcome::Ended, "{:?}", done.said());
+    Ok(done)
+}
+
+/// Others remove files at the same time; this call alone is the one.
+fn held_before_a_fault() -> Result<(), Failed> {
+    let script = "touch a b c; rm a & rm b 2>&1 & wait; rm c; test -e b && echo still there";
+    let done = fault(&["syscall:unlinkat@enter(*/b)"], "fault:unlink=EIO", script)?;
+    assert_eq!(done.said(), ["rm: cannot remove 'b': Input/output error", "still there"]);
+    assert!(!done.left("a") && done.left("b") && !done.left("c"));
+    let failed: Vec<_> = done.evidence.failed.iter().map(|call| (call.name.as_str(), call.subjects.len())).collect();
+    assert_eq!(failed, [("unlinkat", 1)]);
+    Ok(())
+}
+
+/// From its start on two calls fail, each once, whoever makes them.
+fn fault_anywhere() -> Result<(), Failed> {
+    let script = "mkdir a 2>&1; mkdir a && mkdir b && echo made; rm -d a b 2>&1; ls";
+    let done = fault(&["start"], "fault:mkdir=ENOSPC,fault:unlink=EROFS", script)?;
+    let said = [
+        "mkdir: cannot create directory 'a': No space left on device",
+        "made",
+        "rm: cannot remove 'a': Read-only file system",
+        "a",
+    ];
+    let plain: Vec<String> = done.said().iter().map(|line| line.replace(['‘', '’'], "'")).collect();
+    assert_eq!(plain, said);
     Ok(())
 }
 

@@ -63,7 +63,8 @@ succeeded, syscall:[0.1]execve@exit in the agent's second child alone. While a t
 waits in one: blocked:epoll_wait.
 
 Injections: signals (TERM, INT@group, KILL@all, RTMIN+3), waits (200ms),
-stdin-eof, pty-hangup, parent-death, in a sequence: TERM,200ms,INT,5s,KILL.
+stdin-eof, pty-hangup, parent-death, fault:unlink=EIO (the next such call fails), in
+a sequence: TERM,200ms,INT,5s,KILL.
 
 Examples:
   quietus check -- python3 agent.py
@@ -79,6 +80,7 @@ stand for each other.
 Examples:
   quietus sweep -- python3 agent.py
   quietus sweep --send KILL -- git commit -m x
+  quietus sweep --second cleanup -- python3 agent.py
   quietus sweep --budget 2m agent.toml";
 
 const WINDOWS_HELP: &str = "\
@@ -191,12 +193,26 @@ pub(crate) struct TerminateArguments {
     pub(crate) budget: Option<Duration>,
 }
 
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum SecondArgument {
+    /// It is terminated again, by TERM, INT or KILL, in each window of its cleanup
+    Cleanup,
+    /// Each system call of its cleanup that can fail does, once
+    Faults,
+    /// Both
+    Both,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct SweepArguments {
     /// Try the moment after every recorded system call, not one for each window: many
     /// more trials that find the same, unless a window is wrong
     #[arg(long)]
     pub(crate) exhaustive: bool,
+    /// What else happens to the agent while it cleans up after the first injection, in
+    /// trials of their own
+    #[arg(long, value_name = "WHAT", value_enum)]
+    pub(crate) second: Option<SecondArgument>,
     /// A scenario file, whose agent is swept
     #[arg(value_name = "SCENARIO", conflicts_with = "program")]
     pub(crate) scenario: Option<PathBuf>,

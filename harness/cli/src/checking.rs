@@ -126,6 +126,7 @@ pub(crate) fn base(
         budget: None,
         strategy: Strategy::Check,
         exhaustive: false,
+        second: None,
         rules: Rules { kind: Kind::Job, survivors: Vec::new(), exit: None, within: None, log: Vec::new() },
         allows: Vec::new(),
         today: today(),

@@ -1,13 +1,13 @@
 //! `quietus sweep`: every window of an agent, from flags or a scenario file.
 
-use crate::args::{AgentArguments, GuaranteeArgument, SweepArguments};
+use crate::args::{AgentArguments, GuaranteeArgument, SecondArgument, SweepArguments};
 use crate::checking;
 use crate::exit::{Exit, Failure};
 use crate::progress::Shown;
 use crate::{output, scenarios};
 use quietus::driver::{Driver, Interrupt};
 use quietus::explore::{Check, check};
-use quietus::scenario::Strategy;
+use quietus::scenario::{Second, Strategy};
 
 pub(crate) fn run(arguments: SweepArguments, interrupt: &Interrupt) -> Result<Exit, Failure> {
     output::plan(&arguments.output)?;
@@ -15,6 +15,7 @@ pub(crate) fn run(arguments: SweepArguments, interrupt: &Interrupt) -> Result<Ex
     let (mut wanted, driver) = what(&arguments, &shown)?;
     wanted.strategy = Strategy::Sweep;
     wanted.exhaustive = arguments.exhaustive;
+    wanted.second = arguments.second.map(SecondArgument::meaning).or(wanted.second);
     let started = jiff::Zoned::now();
     let run = check(&*driver, &wanted, interrupt, &shown);
     shown.finish();
@@ -22,6 +23,16 @@ pub(crate) fn run(arguments: SweepArguments, interrupt: &Interrupt) -> Result<Ex
     output::write(&report, &arguments.output)?;
     shown.close()?;
     Ok(checking::finish(&report, interrupt))
+}
+
+impl SecondArgument {
+    fn meaning(self) -> Second {
+        match self {
+            Self::Cleanup => Second::Cleanup,
+            Self::Faults => Second::Faults,
+            Self::Both => Second::Both,
+        }
+    }
 }
 
 /// What is swept: the agent of a scenario file, or of the command line.

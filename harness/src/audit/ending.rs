@@ -1,5 +1,6 @@
 //! How the agent ended, or why it did not.
 
+use super::excuse::may_end;
 use super::processes::leader;
 use super::rules::allowed_exit;
 use super::{Case, Found};
@@ -197,7 +198,7 @@ fn last_lines(case: Case<'_>, most: usize) -> Vec<String> {
 
 pub(super) fn status(case: Case<'_>) -> Option<Found> {
     let ended = case.evidence.ended?;
-    if allowed_exit(case.plan, ended, case.expected.ended, case.rules.exit.as_deref()) {
+    if allowed_exit(case.plan, ended, case.expected.ended, case.rules.exit.as_deref()) || may_end(ended, case) {
         return None;
     }
     let injection = case.plan.injection_text();

@@ -1,5 +1,6 @@
 //! Files that are left: temporary files, locks, sockets, fifos, strays.
 
+use super::excuse::is_excused;
 use super::names::{
     base, database_of_journal, is_below, is_git_object, is_history, is_in_cache, is_lock_name, is_log, is_manifest,
     is_temporary_name, pattern_of,
@@ -126,6 +127,7 @@ fn left<'a>(case: Case<'a>) -> Vec<Left<'a>> {
         if node.change != FileChange::Created
             || case.expected.has_file(path, case.evidence.leader)
             || case.rules.may_remain(path, &case.expected.directory, node)
+            || is_excused(path, case)
         {
             continue;
         }
@@ -228,6 +230,7 @@ pub(super) fn torn_files(case: Case<'_>) -> Vec<Found> {
         let controls: Vec<&FileNode> =
             case.expected.files.get(path).map(|nodes| nodes.iter().collect()).unwrap_or_default();
         if case.rules.may_remain(path, &case.expected.directory, node)
+            || is_excused(path, case)
             || is_in_cache(path)
             || is_log(path)
             || is_temporary_place(path, &case.evidence.temporary, &case.expected.directory)

@@ -4,6 +4,7 @@
 //! file holds one kind of resource.
 
 mod ending;
+mod excuse;
 mod expected;
 mod files;
 mod found;

@@ -89,6 +89,6 @@ pub fn allowed_exit(plan: &TrialPlan, ended: Ended, control: Option<Ended>, decl
             Ended::Exited(_) => true,
             Ended::Signaled(signal) => !signal.is_crash(),
         },
-        Step::Wait(_) => false,
+        Step::Wait(_) | Step::Fault(_) => false,
     })
 }

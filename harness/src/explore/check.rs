@@ -5,13 +5,14 @@ use super::control::{self, Learned};
 use super::gather::Gatherer;
 use super::parallel::in_parallel;
 use super::plan::{self, Planned, Wanted, default_set};
-use super::sweep::{Aimed, Sweep, coverage, predicted};
+use super::second::trials_of_cleanup;
+use super::sweep::{Aimed, Sweep, coverage};
 use super::swept::{about, refused, trace_to_maker};
 use crate::audit::{Case, Expected, Found, Rules, audit};
-use crate::driver::{Driver, DriverError, Interrupt, Request};
-use crate::model::{FileTree, Injection, PointSpec, Stdin, Token, TrialPlan};
-use crate::scenario::{Allow, Kind, Strategy};
-use crate::trial::{Limits, Outcome, TrialRecord, run_trial};
+use crate::driver::{Action, Driver, DriverError, Interrupt, Request};
+use crate::model::{FileTree, Injection, PointSpec, Stdin, Step, Token, TrialPlan};
+use crate::scenario::{Allow, Kind, Second, Strategy};
+use crate::trial::{Limits, Outcome, TrialRecord, What, run_trial};
 use crate::windows::Map;
 use quietus_reports::{AgentKind, Run, Trial, Verdict};
 use std::ffi::OsString;
@@ -56,6 +57,8 @@ pub struct Check {
     /// Of a sweep: a trial after every system call that is recorded, not only one for
     /// each window.
     pub exhaustive: bool,
+    /// Of a sweep: what happens to the agent while it cleans up, in trials of their own.
+    pub second: Option<Second>,
     /// Exactly these trials instead of chosen ones, if there are any. Their
     /// standard input is filled in.
     pub trials: Vec<Planned>,
@@ -153,9 +156,13 @@ impl Runner<'_> {
     }
 
     fn trial(&self, plan: &TrialPlan, learned: &Learned, linger: Duration) -> Result<TrialRecord, DriverError> {
-        // A loaded machine is slower than the control was.
-        let reach = learned.duration * 10 + Duration::from_secs(20);
-        run_trial(self.driver, &self.request(plan), self.limits(reach, linger, None))
+        run_trial(self.driver, &self.request(plan), self.limits(reach(learned), linger, None))
+    }
+
+    /// A trial of which all is recorded that the agent does.
+    pub(super) fn watch(&self, plan: &TrialPlan, learned: &Learned) -> Result<TrialRecord, DriverError> {
+        let request = Request { record: true, ..self.request(plan) };
+        run_trial(self.driver, &request, self.limits(reach(learned), Duration::ZERO, None))
     }
 
     fn judge(&self, plan: &TrialPlan, record: &TrialRecord, expected: &Expected, rules: &Rules) -> Vec<Found> {
@@ -166,6 +173,11 @@ impl Runner<'_> {
         };
         audit(Case { plan, killed, evidence: &record.evidence, expected, rules })
     }
+}
+
+/// How long a point is waited for: a loaded machine is slower than the control was.
+fn reach(learned: &Learned) -> Duration {
+    learned.duration * 10 + Duration::from_secs(20)
 }
 
 /// How long a confirmation waits for a survivor to end by itself.
@@ -186,7 +198,8 @@ pub fn check(
     let runner = Runner { driver, check, interrupt };
     let learned = control::observe(&runner, progress)?;
     let rules = Rules { kind: learned.kind, ..check.rules.clone() };
-    let (planned, windows): (Vec<Planned>, Vec<Option<usize>>) = plans(check, &learned).into_iter().unzip();
+    let (aimed, unswept) = plans(&runner, &learned, progress)?;
+    let planned: Vec<Planned> = aimed.iter().map(|aimed| aimed.planned.clone()).collect();
     progress.planned(planned.len());
     let go_on = || !interrupt.is_raised() && check.budget.is_none_or(|budget| began.elapsed() < budget);
     // Side by side, agents that listen on a port of the host would disturb each other.
@@ -200,12 +213,14 @@ pub fn check(
     let mut results = in_parallel(&planned, jobs, &go_on, &work);
     let missed: Vec<(usize, usize, &Planned)> = results
         .iter()
-        .zip(&windows)
+        .zip(&aimed)
         .enumerate()
         .filter(|(_, (result, _))| {
             result.as_ref().is_some_and(|(_, trial, _)| trial.outcome == quietus_reports::Outcome::Missed)
         })
-        .filter_map(|(place, (_, window))| Some((place, (*window)?, planned.get(place)?)))
+        .filter_map(|(place, (_, aimed))| Some((place, aimed.window?, &aimed.planned)))
+        // Of a cleanup no further control can say where its windows are.
+        .filter(|(_, _, planned)| planned.plan.acts.len() == 1)
         .collect();
     if !missed.is_empty() && !check.exhaustive && go_on() {
         let of_windows: Vec<(usize, &Planned)> =
@@ -228,24 +243,22 @@ pub fn check(
     learned.found.iter().for_each(|found| gatherer.control(found.clone()));
     let (mut trials, mut shown): (Vec<Trial>, Vec<(Planned, Vec<usize>)>) = (Vec::new(), Vec::new());
     let mut results: Vec<_> =
-        results.into_iter().zip(&windows).filter_map(|(result, window)| Some((result?, *window))).collect();
+        results.into_iter().zip(&aimed).filter_map(|(result, aimed)| Some((result?, aimed))).collect();
     // The report tells them window by window, however they were run.
-    results.sort_by_key(|(_, window)| *window);
+    results.sort_by_key(|((planned, ..), aimed)| (planned.plan.acts.len() > 1, aimed.window));
     let mut reached: Vec<(Option<usize>, bool)> = Vec::new();
-    for (index, ((planned, mut trial, found), window)) in results.into_iter().enumerate() {
+    for (index, ((planned, mut trial, found), aimed)) in results.into_iter().enumerate() {
         let indices = gatherer.trial(&planned, found);
         shown.push((planned, indices));
-        reached.push((window, trial.outcome.reached()));
+        reached.push((aimed.window, trial.outcome.reached()));
         trial.index = u32::try_from(index).unwrap_or(u32::MAX);
-        if let (Some(map), Some(number)) = (&learned.map, window) {
-            trial.window = u32::try_from(number).ok();
-            trial.predicted = shown.last().and_then(|(planned, _)| predicted(map, number, &planned.plan));
-        }
+        trial.window = aimed.window.and_then(|number| u32::try_from(number).ok());
+        trial.predicted.clone_from(&aimed.predicted);
         trials.push(trial);
     }
     let mut notes = if strategy(check) == Strategy::Check { plan::left_out(&learned, check.pty) } else { Vec::new() };
     let fails = fails_undisturbed(&learned, check);
-    notes.extend(fails.clone());
+    notes.extend(fails.clone().into_iter().chain(unswept));
     notes.extend(check.allows.iter().filter(|allow| allow.is_expired(&check.today)).map(|allow| {
         format!(
             "{} is no longer accepted: that expired on {}",
@@ -329,7 +342,14 @@ fn strategy(check: &Check) -> Strategy {
     }
 }
 
-fn plans(check: &Check, learned: &Learned) -> Vec<Aimed> {
+/// The trials to run, and what a sweep of the cleanup could not do.
+fn plans(
+    runner: &Runner<'_>,
+    learned: &Learned,
+    progress: &dyn Progress,
+) -> Result<(Vec<Aimed>, Option<String>), CheckError> {
+    let check = runner.check;
+    let repeated = |once: Vec<Aimed>| std::iter::repeat_n(once, check.repeat.max(1) as usize).flatten().collect();
     if let Some(map) = learned.map.as_ref().filter(|_| check.trials.is_empty()) {
         let sweep = Sweep {
             send: check.send.clone().unwrap_or_else(Injection::usual),
@@ -338,11 +358,19 @@ fn plans(check: &Check, learned: &Learned) -> Vec<Aimed> {
             pty: check.pty,
             pid1: check.pid1,
         };
-        let once = match &learned.moments {
+        let mut once = match &learned.moments {
             Some(moments) => sweep.of_moments(map, moments),
             None => sweep.of_windows(map),
         };
-        return std::iter::repeat_n(once, check.repeat.max(1) as usize).flatten().collect();
+        let mut unswept = None;
+        if let Some(second) = check.second {
+            progress.control("through its cleanup");
+            match trials_of_cleanup(runner, learned, &sweep, second)? {
+                Ok(trials) => once.extend(trials),
+                Err(why) => unswept = Some(why),
+            }
+        }
+        return Ok((repeated(once), unswept));
     }
     let mut planned = if check.trials.is_empty() {
         let wanted = Wanted {
@@ -359,11 +387,23 @@ fn plans(check: &Check, learned: &Learned) -> Vec<Aimed> {
     for one in &mut planned {
         one.plan.stdin = learned.stdin.clone();
     }
-    let once = planned.clone();
-    for _ in 1..check.repeat.max(1) {
-        planned.extend(once.iter().cloned());
+    let once = planned.into_iter().map(|planned| Aimed { planned, window: None, predicted: None }).collect();
+    Ok((repeated(once), None))
+}
+
+/// Why a trial that ended did not do all that was planned, if it did not.
+fn cut_short(plan: &TrialPlan, record: &TrialRecord) -> Option<&'static str> {
+    let injects = |action: &Action| matches!(action, Action::Inject(step) if !matches!(step, Step::Wait(_)));
+    let done =
+        record.timeline.iter().filter(|moment| matches!(&moment.what, What::Did(action) if injects(action))).count();
+    let last = plan.acts.len().checked_sub(1).filter(|last| *last > 0)?;
+    let before =
+        plan.acts.iter().take(last).flat_map(|act| act.send.steps()).filter(|step| !matches!(step, Step::Wait(_)));
+    if done <= before.count() {
+        return Some("the agent ended before the last point");
     }
-    planned.into_iter().map(|planned| (planned, None)).collect()
+    let faults = plan.acts.iter().flat_map(|act| act.send.faults()).count();
+    (record.evidence.failed.len() < faults).then_some("the call that was to fail was not made")
 }
 
 /// A point that came too late is tried once more: the agent does not take the same
@@ -377,7 +417,9 @@ fn run_with_retry(
         Ok(record) => record,
         Err(error) => return (planned.clone(), Err(error)),
     };
-    let missed = record.outcome == Outcome::Missed || (record.outcome == Outcome::Ended && !record.evidence.delivered);
+    let missed = record.outcome == Outcome::Missed
+        || (record.outcome == Outcome::Ended && !record.evidence.delivered)
+        || (record.outcome == Outcome::Ended && cut_short(&planned.plan, &record).is_some());
     if !missed || runner.interrupt.is_raised() {
         return (planned.clone(), Ok(record));
     }
@@ -451,6 +493,13 @@ fn told(
         ),
     };
     let found = runner.judge(&planned.plan, &record, &learned.expected, rules);
+    if let Some(why) = cut_short(&planned.plan, &record).filter(|_| trial.outcome == quietus_reports::Outcome::Ended) {
+        trial.note = Some(why.to_owned());
+        // What was found was left by what was done, and counts; nothing found is no clean trial.
+        if found.is_empty() {
+            trial.outcome = quietus_reports::Outcome::Missed;
+        }
+    }
     trial.findings = found.iter().map(|found| found.fingerprint.clone()).collect();
     trial.findings.dedup();
     if let Some(what) = not_looked_at(&record.evidence.files) {

@@ -82,6 +82,7 @@ impl Check {
             horizon: Duration::from_secs(10),
             strategy: scenario.explore.strategy,
             exhaustive: false,
+            second: scenario.explore.second,
             trials,
             repeat: scenario.explore.repeat,
             confirm: scenario.explore.confirm,

@@ -5,13 +5,14 @@
 
 mod again;
 mod check;
+mod cleanup;
 mod control;
 mod from_scenario;
 mod gather;
-
 mod parallel;
 mod plan;
 mod queue;
+mod second;
 mod sweep;
 mod swept;
 mod sync;

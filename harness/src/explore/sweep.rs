@@ -21,15 +21,23 @@ pub struct Sweep {
     pub pid1: bool,
 }
 
-/// A trial, and the window that it is for.
-pub(super) type Aimed = (Planned, Option<usize>);
+/// A trial of a sweep.
+#[derive(Debug, Clone)]
+pub(super) struct Aimed {
+    /// The trial.
+    pub(super) planned: Planned,
+    /// The window that it is for; that of the first injection, where there are two.
+    pub(super) window: Option<usize>,
+    /// What it will leave, as far as the control can say.
+    pub(super) predicted: Option<Vec<String>>,
+}
 
 /// The signals whose meaning matters to an injection.
 pub(super) fn signals(send: &Injection) -> Vec<Signal> {
     let of = |step: &Step| match step {
         Step::Signal(signal, _) => Some(*signal),
         Step::ParentDeath | Step::PtyHangup => Some(Signal::HUP),
-        Step::Wait(_) | Step::StdinEof => None,
+        Step::Wait(_) | Step::StdinEof | Step::Fault(_) => None,
     };
     send.steps().iter().filter_map(of).collect()
 }
@@ -38,20 +46,21 @@ fn spec(point: Point) -> PointSpec {
     PointSpec { relative: false, point }
 }
 
-fn moment(point: Option<SyscallPoint>) -> PointSpec {
+pub(super) fn moment(point: Option<SyscallPoint>) -> PointSpec {
     spec(point.map_or(Point::Start, Point::Syscall))
 }
 
 impl Sweep {
-    fn trial(&self, label: String, at: Vec<PointSpec>) -> Planned {
-        let plan = TrialPlan {
-            acts: vec![Act { at, send: self.send.clone() }],
-            grace: self.grace,
-            stdin: self.stdin.clone(),
-            pty: self.pty,
-            pid1: self.pid1,
-        };
+    /// A trial with these acts.
+    pub(super) fn trial(&self, label: String, acts: Vec<Act>) -> Planned {
+        let plan = TrialPlan { acts, grace: self.grace, stdin: self.stdin.clone(), pty: self.pty, pid1: self.pid1 };
         Planned { label, plan, informational: false }
+    }
+
+    fn aimed(&self, map: &Map, window: usize, label: String, at: Vec<PointSpec>) -> Aimed {
+        let predicted = predicted(map, window, &self.send);
+        let planned = self.trial(label, vec![Act { at, send: self.send.clone() }]);
+        Aimed { planned, window: Some(window), predicted }
     }
 
     /// A trial at the first moment of each window, the most different windows first,
@@ -60,7 +69,7 @@ impl Sweep {
         let chosen: Vec<&Window> = map.chosen().into_iter().filter_map(|number| map.windows.get(number)).collect();
         let first_moment = |window: &&Window| {
             let at = moment(window.opened.as_ref().map(|opening| opening.point.clone()));
-            (self.trial(format!("window {}", window.number), vec![at]), Some(window.number))
+            self.aimed(map, window.number, format!("window {}", window.number), vec![at])
         };
         let wait = |window: &&Window| {
             let wait = window.wait.as_ref()?;
@@ -71,7 +80,7 @@ impl Sweep {
                 }
                 None => vec![spec(blocked)],
             };
-            Some((self.trial(format!("window {}, waiting", window.number), at), Some(window.number)))
+            Some(self.aimed(map, window.number, format!("window {}, waiting", window.number), at))
         };
         let (firsts, again): (Vec<&Window>, Vec<&Window>) =
             chosen.into_iter().partition(|window| window.kind == window.number);
@@ -88,19 +97,18 @@ impl Sweep {
 
     /// A trial after every system call.
     pub(super) fn of_moments(&self, map: &Map, moments: &[Moment]) -> Vec<Aimed> {
-        let start = self.trial("start".to_owned(), vec![spec(Point::Start)]);
+        let start = self.aimed(map, 0, "start".to_owned(), vec![spec(Point::Start)]);
         let rest = moments.iter().enumerate().map(|(index, made)| {
-            let trial = self.trial(format!("call {}", index + 1), vec![moment(Some(made.point.clone()))]);
-            (trial, Some(map.window_of(made)))
+            let at = vec![moment(Some(made.point.clone()))];
+            self.aimed(map, map.window_of(made), format!("call {}", index + 1), at)
         });
-        std::iter::once((start, Some(0))).chain(rest).collect()
+        std::iter::once(start).chain(rest).collect()
     }
 }
 
-/// What the control says a plan leaves in a window. None when it cannot say: more is
-/// done than to send one signal to the agent, or a handler runs.
-pub(super) fn predicted(map: &Map, number: usize, plan: &TrialPlan) -> Option<Vec<String>> {
-    let [Act { send, .. }] = plan.acts.as_slice() else { return None };
+/// What the control says that an injection leaves in a window. None when it cannot say:
+/// more is done than to send one signal to the agent, or a handler runs.
+pub(super) fn predicted(map: &Map, number: usize, send: &Injection) -> Option<Vec<String>> {
     let [Step::Signal(signal, Target::Leader)] = send.steps() else { return None };
     match map.predict(map.windows.get(number)?, *signal) {
         Prediction::Leaks(things) => Some(things.iter().map(ToString::to_string).collect()),

@@ -56,6 +56,19 @@ pub struct Evidence {
     pub gaps: Vec<(String, String)>,
     /// What the agent did, where that was asked for.
     pub recording: Option<Recording>,
+    /// Calls of the agent that were made to fail.
+    pub failed: Vec<FailedCall>,
+}
+
+/// A call that was made to fail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedCall {
+    /// The place in the tree of the process that made it.
+    pub role: String,
+    /// The system call.
+    pub name: String,
+    /// What it was about: paths, addresses.
+    pub subjects: Vec<String>,
 }
 
 /// A process that was waited for.

@@ -1,6 +1,6 @@
 //! What is done to an agent at a point.
 
-use super::{Signal, format_span, parse_span};
+use super::{Fault, Signal, format_span, parse_span};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -29,6 +29,9 @@ pub enum Step {
     PtyHangup,
     /// SIGKILL the process that started the agent; its pipes close with it.
     ParentDeath,
+    /// Let the next call of a kind fail: the one that somebody is held before, if that
+    /// is such a call.
+    Fault(Fault),
 }
 
 /// A sequence of steps, such as `TERM`, `INT@group` or `TERM,200ms,INT,5s,KILL`.
@@ -44,18 +47,32 @@ pub struct Injection(Vec<Step>);
 
 /// Text that is not an injection.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{step}` is not a step of an injection: use a signal (TERM, INT@group, RTMIN+3@all), a wait (200ms), stdin-eof, pty-hangup or parent-death"
-)]
+#[error("`{step}` is not a step of an injection: {why}")]
 pub struct InjectionError {
     /// The step that could not be read.
     pub step: String,
+    /// What is wrong with it, and what is right.
+    pub why: String,
+}
+
+/// What a step can be.
+const STEPS: &str = "use a signal (TERM, INT@group, RTMIN+3@all), a wait (200ms), stdin-eof, pty-hangup, parent-death or a call that fails (fault:unlink=EIO)";
+
+impl InjectionError {
+    fn no_step(text: &str) -> Self {
+        Self { step: text.to_owned(), why: STEPS.to_owned() }
+    }
 }
 
 impl Injection {
     /// A single signal to the leader.
     pub fn signal(signal: Signal) -> Self {
         Self(vec![Step::Signal(signal, Target::Leader)])
+    }
+
+    /// A single call that fails.
+    pub fn fault(fault: Fault) -> Self {
+        Self(vec![Step::Fault(fault)])
     }
 
     /// TERM to the leader: how most programs are ended.
@@ -78,6 +95,14 @@ impl Injection {
         self.0.contains(&step)
     }
 
+    /// Every call that it makes fail, in order.
+    pub fn faults(&self) -> impl Iterator<Item = Fault> + '_ {
+        self.0.iter().filter_map(|step| match step {
+            Step::Fault(fault) => Some(*fault),
+            _ => None,
+        })
+    }
+
     /// Every signal it sends, in order.
     pub fn signals(&self) -> impl Iterator<Item = Signal> + '_ {
         self.0.iter().filter_map(|step| match step {
@@ -97,6 +122,7 @@ impl fmt::Display for Step {
             Self::StdinEof => f.write_str("stdin-eof"),
             Self::PtyHangup => f.write_str("pty-hangup"),
             Self::ParentDeath => f.write_str("parent-death"),
+            Self::Fault(fault) => write!(f, "fault:{fault}"),
         }
     }
 }
@@ -117,12 +143,16 @@ impl FromStr for Step {
     type Err = InjectionError;
 
     fn from_str(text: &str) -> Result<Self, InjectionError> {
-        let error = || InjectionError { step: text.to_owned() };
+        let error = || InjectionError::no_step(text);
         match text {
             "stdin-eof" => return Ok(Self::StdinEof),
             "pty-hangup" => return Ok(Self::PtyHangup),
             "parent-death" => return Ok(Self::ParentDeath),
             _ => {}
+        }
+        if let Some(fault) = text.strip_prefix("fault:") {
+            let read = fault.parse().map(Self::Fault);
+            return read.map_err(|why| InjectionError { step: text.to_owned(), why });
         }
         if let Ok(span) = parse_span(text) {
             return Ok(Self::Wait(span));
@@ -147,7 +177,7 @@ impl FromStr for Injection {
     fn from_str(text: &str) -> Result<Self, InjectionError> {
         let steps = text.split(',').map(|step| step.trim().parse()).collect::<Result<Vec<Step>, _>>()?;
         if steps.iter().all(|step| matches!(step, Step::Wait(_))) {
-            return Err(InjectionError { step: text.to_owned() });
+            return Err(InjectionError::no_step(text));
         }
         Ok(Self(steps))
     }
@@ -169,6 +199,7 @@ mod tests {
             "RTMIN+3",
             "pty-hangup",
             "STOP,50ms,TERM,CONT",
+            "fault:unlink=EIO,TERM",
         ] {
             let injection: Injection = text.parse().expect(text);
             assert_eq!(injection.to_string(), text);
@@ -185,7 +216,7 @@ mod tests {
             ("TERM,,INT", ""),
             ("TERM,5", "5"),
         ] {
-            assert_eq!(text.parse::<Injection>(), Err(InjectionError { step: step.to_owned() }), "{text}");
+            assert_eq!(text.parse::<Injection>(), Err(InjectionError::no_step(step)), "{text}");
         }
     }
 }

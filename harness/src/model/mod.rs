@@ -4,6 +4,7 @@
 mod census;
 mod ended;
 mod evidence;
+mod fault;
 mod injection;
 mod path;
 mod plan;
@@ -20,7 +21,8 @@ pub use census::{
     SignalMasks, TerminalState, ThreadRecord,
 };
 pub use ended::Ended;
-pub use evidence::{Evidence, Occasion, OutputTail, Reaped};
+pub use evidence::{Evidence, FailedCall, Occasion, OutputTail, Reaped};
+pub use fault::Fault;
 pub use injection::{Injection, InjectionError, Step, Target};
 pub use path::path_text;
 pub use plan::{Act, Stdin, StdinThen, TrialPlan};

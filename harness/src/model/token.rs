@@ -165,6 +165,7 @@ mod tests {
                 Just("KILL@all"),
                 Just("stdin-eof"),
                 Just("parent-death"),
+                Just("fault:rename=ENOSPC"),
                 Just("RTMIN+2")
             ],
             1..4,

@@ -25,6 +25,7 @@ pub(super) struct Sections<'a, 'i> {
 /// Reports every impossible combination.
 pub(super) fn combine(reader: &mut Reader<'_>, scenario: &Scenario, sections: &Sections<'_, '_>) {
     strategy(reader, scenario, sections);
+    second(reader, scenario, sections);
     points(reader, scenario, sections);
     readiness(reader, scenario, sections);
     graces(reader, scenario, sections);
@@ -56,6 +57,18 @@ fn strategy(reader: &mut Reader<'_>, scenario: &Scenario, sections: &Sections<'_
             .help("remove `strategy`: with a `[[script]]` it is `script`"),
         ),
         _ => {}
+    }
+}
+
+fn second(reader: &mut Reader<'_>, scenario: &Scenario, sections: &Sections<'_, '_>) {
+    if scenario.explore.second.is_some() && scenario.explore.strategy != Strategy::Sweep {
+        let span = place(sections.explore.as_ref(), "second");
+        let found = format!("the strategy is `{}`, and `second` is part of a sweep", scenario.explore.strategy.word());
+        reader.report(
+            Diagnostic::new("second-without-sweep", span, found)
+                .label("this would do nothing")
+                .help("add strategy = \"sweep\", or remove it"),
+        );
     }
 }
 

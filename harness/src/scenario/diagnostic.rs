@@ -10,7 +10,7 @@ use std::fmt;
 use std::ops::Range;
 
 /// Every code of a diagnostic, sorted. A test has a case for each.
-pub const CODES: [&str; 33] = [
+pub const CODES: [&str; 34] = [
     "bad-date",
     "bad-env-name",
     "bad-exit",
@@ -36,6 +36,7 @@ pub const CODES: [&str; 33] = [
     "portable-cannot",
     "ready-on-job",
     "relative-first-point",
+    "second-without-sweep",
     "toml-syntax",
     "too-large",
     "unknown-code",

@@ -222,7 +222,11 @@ static EXPLORE: Section = Section {
             default: Some("3"),
             ..key("confirm", Shape::Number(0, 100), "How often each distinct finding is run again.")
         },
-        later("second", "terminate a second time inside the cleanup"),
+        key(
+            "second",
+            Shape::Text(Form::Choice(SECONDS)),
+            "Of a sweep: what happens to the agent while it cleans up after the first injection.",
+        ),
     ],
     ..PLAIN_SECTION
 };
@@ -232,6 +236,12 @@ const STRATEGIES: &[Choice] = &[
     choice("script", "the `[[script]]` tables do"),
     choice("sweep", "Quietus does: every window of the undisturbed run"),
     later_choice("fuzz", "choose points at random"),
+];
+
+const SECONDS: &[Choice] = &[
+    choice("cleanup", "it is terminated again, by TERM, INT or KILL, in each window of its cleanup"),
+    choice("faults", "each system call of its cleanup that can fail does, once"),
+    choice("both", "both, in trials of their own"),
 ];
 
 static SCRIPT: Section = Section {

@@ -23,6 +23,6 @@ pub use diagnostic::{CODES, Diagnostic, Diagnostics};
 pub use parse::parse;
 pub use schema::schema;
 pub use spec::{
-    AgentSpec, Allow, CellSpec, Expect, ExpectedExit, Explore, GuaranteeWish, Kind, Network, Scenario, Script,
+    AgentSpec, Allow, CellSpec, Expect, ExpectedExit, Explore, GuaranteeWish, Kind, Network, Scenario, Script, Second,
     Strategy, Survivor, Terminate,
 };

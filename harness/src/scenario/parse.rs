@@ -6,8 +6,8 @@ use super::fields::{Fields, Quoted, Reader, Value};
 use super::keys::{AFTER_TEXT, TOP};
 use super::shape::{Choice, Form, Shape};
 use super::spec::{
-    AgentSpec, Allow, CellSpec, Expect, Explore, GuaranteeWish, Kind, Network, Scenario, Script, Strategy, Survivor,
-    Terminate,
+    AgentSpec, Allow, CellSpec, Expect, Explore, GuaranteeWish, Kind, Network, Scenario, Script, Second, Strategy,
+    Survivor, Terminate,
 };
 use crate::model::{Stdin, StdinThen};
 use std::collections::{BTreeMap, BTreeSet};
@@ -274,6 +274,11 @@ fn explore(reader: &mut Reader<'_>, fields: Option<&Fields<'_, '_>>, scripted: b
             Some(_) => Strategy::Check,
             None => written,
         },
+        second: word(reader, fields, "second").map(|second| match second {
+            "cleanup" => Second::Cleanup,
+            "faults" => Second::Faults,
+            _ => Second::Both,
+        }),
         budget: reader.one(fields, "budget", Reader::some_time),
         repeat: reader.number(fields, "repeat").unwrap_or(defaults.repeat),
         confirm: reader.number(fields, "confirm").unwrap_or(defaults.confirm),

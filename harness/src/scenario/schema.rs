@@ -112,11 +112,11 @@ fn text(form: Form) -> Value {
         Form::Choice(choices) => json!({ "type": "string", "enum": words(choices) }),
         Form::Span => pattern(format!("^{SPAN}$")),
         Form::Point => pattern(format!(
-            r"^\+?(start$|idle$|time:{SPAN}$|output:/|file:[\s\S]|port:[0-9+]+$|process:[\s\S]|when:[\s\S])"
+            r"^\+?(start$|idle$|time:{SPAN}$|output:/|file:[\s\S]|port:[0-9+]+$|process:[\s\S]|when:[\s\S]|syscall:[\s\S]|blocked:[\s\S])"
         )),
         Form::Injection => {
             let signal = r"[A-Za-z0-9]+([+-][0-9]+)?(@(leader|group|all))?";
-            let step = format!("({signal}|{SPAN}|stdin-eof|pty-hangup|parent-death)");
+            let step = format!("({signal}|{SPAN}|stdin-eof|pty-hangup|parent-death|fault:[a-z]+=E[A-Z]+)");
             pattern(format!(r"^\s*{step}(\s*,\s*{step})*\s*$"))
         }
         Form::Profile => {

@@ -118,12 +118,25 @@ pub struct Terminate {
 pub struct Explore {
     /// Who chooses the points.
     pub strategy: Strategy,
+    /// Of a sweep: what happens to the agent in its cleanup.
+    pub second: Option<Second>,
     /// No trial starts after so long.
     pub budget: Option<Duration>,
     /// How often each trial runs. At least 1.
     pub repeat: u32,
     /// How often each distinct finding is run again.
     pub confirm: u32,
+}
+
+/// What happens to an agent while it cleans up after the first injection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Second {
+    /// It is terminated again.
+    Cleanup,
+    /// System calls that it makes fail.
+    Faults,
+    /// Both, in trials of their own.
+    Both,
 }
 
 /// Who chooses the points.
@@ -222,7 +235,7 @@ pub struct Allow {
 
 impl Default for Explore {
     fn default() -> Self {
-        Self { strategy: Strategy::default(), budget: None, repeat: 1, confirm: 3 }
+        Self { strategy: Strategy::default(), second: None, budget: None, repeat: 1, confirm: 3 }
     }
 }
 

@@ -13,10 +13,10 @@ use std::ops::Range;
 use std::time::Duration;
 
 /// First words of points, as far as this version has them.
-const POINTS: [&str; 8] = ["start", "time", "output", "file", "port", "process", "when", "idle"];
+const POINTS: [&str; 10] = ["start", "time", "output", "file", "port", "process", "when", "idle", "syscall", "blocked"];
 
 /// First words of injections that DESIGN.md names and this version does not have.
-const LATER_INJECTIONS: [&str; 7] = ["cancel", "token", "drop", "abort", "timeout", "fault", "stall"];
+const LATER_INJECTIONS: [&str; 6] = ["cancel", "token", "drop", "abort", "timeout", "stall"];
 
 impl Reader<'_> {
     /// A string that is not empty.

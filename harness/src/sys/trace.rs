@@ -253,6 +253,14 @@ impl Stopped {
         registers::set_number(self.tid, -1)
     }
 
+    /// At the exit of a system call that was skipped: this is its result.
+    ///
+    /// # Errors
+    /// When the tracee was killed, or this architecture is not known.
+    pub fn set_result(&self, result: i64) -> Result<(), Errno> {
+        registers::set_result(self.tid, result)
+    }
+
     /// At the exit of a system call that was skipped: it will be made again, from
     /// its entry on, once signals that are pending have been handled.
     ///
@@ -311,6 +319,12 @@ mod registers {
         set(tid, &registers)
     }
 
+    pub(super) fn set_result(tid: i32, result: i64) -> Result<(), Errno> {
+        let mut registers = get(tid)?;
+        registers.rax = result.cast_unsigned();
+        set(tid, &registers)
+    }
+
     /// `syscall` is two bytes long.
     pub(super) fn rewind(tid: i32, syscall: &Syscall) -> Result<(), Errno> {
         let mut registers = get(tid)?;
@@ -349,6 +363,12 @@ mod registers {
         let mut number = number as i32;
         let mut vector = vector(&mut number);
         request(libc::PTRACE_SETREGSET, tid, NT_ARM_SYSTEM_CALL, (&raw mut vector).expose_provenance()).map(drop)
+    }
+
+    pub(super) fn set_result(tid: i32, result: i64) -> Result<(), Errno> {
+        let mut registers = get(tid)?;
+        registers.regs[0] = result.cast_unsigned();
+        set(tid, registers)
     }
 
     /// `svc #0` is four bytes long; its first argument shares a register with its result.

@@ -3,21 +3,25 @@
 
 use super::names::{Names, as_glob};
 use crate::model::{Recording, Seen, Side, SyscallPoint};
+use std::time::Duration;
 
-/// The moment right after what was seen at this place of the recording.
-pub(super) fn after(recording: &Recording, index: usize, names: &Names) -> Option<SyscallPoint> {
-    address(recording, index, names, Side::Exit)
-}
-
-/// The moment on this side of what was seen at this place of the recording.
-pub(super) fn address(recording: &Recording, index: usize, names: &Names, side: Side) -> Option<SyscallPoint> {
+/// The moment on this side of what was seen at this place of the recording, counted
+/// from `from` on.
+pub(super) fn address(
+    recording: &Recording,
+    index: usize,
+    names: &Names,
+    side: Side,
+    from: Duration,
+) -> Option<SyscallPoint> {
     let seen = recording.seen.get(index)?;
     let call = seen.call()?;
     let pattern = call.path().map(|path| as_glob(&names.pattern(path)));
     let mut point = SyscallPoint { role: Some(seen.role.clone()), name: call.name.clone(), side, pattern, nth: 0 };
     let fits = point.fits();
     let counts = |seen: &&Seen| {
-        seen.role == point.role.as_deref().unwrap_or_default()
+        seen.began >= from
+            && seen.role == point.role.as_deref().unwrap_or_default()
             && seen.call().is_some_and(|call| {
                 call.name == point.name
                     && (side == Side::Enter || call.succeeded())

@@ -1,17 +1,18 @@
 //! Cuts a run into windows.
 
-use super::address::after;
+use super::address::address;
 use super::left::left;
 use super::lives::{Facts, Lives};
 use super::names::Names;
 use super::waits::find_waits;
 use super::{Life, Map, Opening, Window};
-use crate::model::{Call, Recording};
+use crate::model::{Call, Recording, Side};
+use std::ops::Range;
 use std::time::Duration;
 
-/// The windows of a run up to `until`. `other` is a run of the same agent, from
-/// which it is learnt what names differ.
-pub(super) fn cut(recording: &Recording, other: &Recording, until: Duration) -> Map {
+/// The windows of a part of a run, whose addresses count from its start. `other` is a
+/// run of the same agent, from which it is learnt what names differ.
+pub(super) fn cut(recording: &Recording, other: &Recording, part: &Range<Duration>) -> Map {
     let names = Names::learn(recording, other);
     let facts = Facts::of(recording, &names);
     let mut lives = Lives::of(&facts);
@@ -22,18 +23,23 @@ pub(super) fn cut(recording: &Recording, other: &Recording, until: Duration) -> 
         let (live, blocked) = (lives.live.clone(), lives.blocked());
         windows.push(Window { number, opened, at, live, kind: number, left, blocked, wait: None });
     };
-    add(0, None, Duration::ZERO, &lives);
     // When the agent's own process has ended there is nobody to terminate.
     let over = recording.seen.iter().position(|seen| seen.role == "0" && seen.call().is_none());
     let ended = over.and_then(|index| recording.seen.get(index)).map_or(recording.end, |seen| seen.began);
-    let (end, over) = (ended.min(until), over.unwrap_or(recording.seen.len()));
+    let (end, over) = (ended.min(part.end), over.unwrap_or(recording.seen.len()));
     let mut run = recording.seen.iter().enumerate().take(over).peekable();
-    while let Some((index, seen)) = run.next_if(|(_, seen)| seen.began < until) {
+    let mut first = 0;
+    while let Some((index, seen)) = run.next_if(|(_, seen)| seen.began < part.start) {
+        lives.see(index, seen);
+        first = index + 1;
+    }
+    add(first, None, part.start, &lives);
+    while let Some((index, seen)) = run.next_if(|(_, seen)| seen.began < part.end) {
         let before = lives.live.clone();
         lives.see(index, seen);
         // What ends by itself opens no window: nobody can be held there.
         let Some(call) = seen.call().filter(|call| call.succeeded() && lives.live != before) else { continue };
-        if let Some(point) = after(recording, index, &names) {
+        if let Some(point) = address(recording, index, &names, Side::Exit, part.start) {
             let opening = Opening { index, point, what: what(call, &names) };
             add(index + 1, Some(opening), seen.ended.unwrap_or(seen.began), &lives);
         }

@@ -111,6 +111,15 @@ fn writes(recording: &Recording) -> (BTreeSet<usize>, BTreeSet<usize>) {
     (finals, filled)
 }
 
+/// Whether a call makes, moves or removes something at a path.
+fn makes_or_removes(call: &Call) -> bool {
+    match call.name.as_str() {
+        "mkdir" | "mkdirat" | "mknod" | "mknodat" | "symlink" | "symlinkat" | "link" | "linkat" | "bind" => true,
+        "unlink" | "unlinkat" | "rmdir" | "rename" | "renameat" | "renameat2" => true,
+        name => is_open(name) && call.known == Known::Existed(false),
+    }
+}
+
 /// Which changes of a signal mask stay in force while something else happens.
 /// Libraries block all signals for the few calls around a fork.
 fn lasting_masks(recording: &Recording) -> BTreeSet<usize> {
@@ -123,7 +132,10 @@ fn lasting_masks(recording: &Recording) -> BTreeSet<usize> {
             if matches!(call.known, Known::Blocked(_)) {
                 open.insert(&seen.role, index);
             }
-        } else if (is_wait(&call.name) && seen.took(Duration::MAX) >= A_WHILE) || call.name == "execve" {
+        } else if (is_wait(&call.name) && seen.took(Duration::MAX) >= A_WHILE)
+            || call.name == "execve"
+            || (call.succeeded() && makes_or_removes(call))
+        {
             lasting.extend(open.remove(seen.role.as_str()));
         }
     }

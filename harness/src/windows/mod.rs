@@ -18,7 +18,7 @@ mod waits;
 
 pub use thing::Thing;
 
-use crate::model::{Disposition, Recording, Side, Signal, SyscallPoint};
+use crate::model::{Call, Disposition, Recording, Side, Signal, SyscallPoint};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -142,7 +142,36 @@ pub enum Prediction {
 /// The windows of a run up to `until`. `other` is another run of the same agent:
 /// names that differ between the two are left open.
 pub fn windows(recording: &Recording, other: &Recording, until: Duration) -> Map {
-    cut::cut(recording, other, until).for_signals(&lives::TERMINATING)
+    cut::cut(recording, other, &(Duration::ZERO..until)).for_signals(&lives::TERMINATING)
+}
+
+/// The windows of a run from a moment on, such as that of a termination. Their addresses
+/// count from there.
+pub fn windows_after(recording: &Recording, other: &Recording, from: Duration) -> Map {
+    cut::cut(recording, other, &(from..Duration::MAX)).for_signals(&lives::TERMINATING)
+}
+
+/// The calls that succeeded from a moment on, each with the moment right before it,
+/// which counts from there. Of those with the same address but for their number, the
+/// first and the last.
+pub fn calls_after<'a>(recording: &'a Recording, other: &Recording, from: Duration) -> Vec<(SyscallPoint, &'a Call)> {
+    let names = names::Names::learn(recording, other);
+    let made = recording.seen.iter().enumerate().filter(|(_, seen)| seen.began >= from);
+    let mut calls: Vec<(SyscallPoint, &Call)> = Vec::new();
+    for (index, seen) in made {
+        let Some(call) = seen.call().filter(|call| call.succeeded()) else { continue };
+        let Some(point) = address::address(recording, index, &names, Side::Enter, from) else { continue };
+        let alike = |(other, _): &(SyscallPoint, &Call)| {
+            SyscallPoint { nth: 0, ..other.clone() } == SyscallPoint { nth: 0, ..point.clone() }
+        };
+        let places: Vec<usize> =
+            calls.iter().enumerate().filter(|(_, other)| alike(other)).map(|(place, _)| place).collect();
+        if let [_, last] = places.as_slice() {
+            calls.remove(*last);
+        }
+        calls.push((point, call));
+    }
+    calls
 }
 
 /// Every moment right after a system call that was recorded, up to `until`. Not
@@ -153,7 +182,7 @@ pub fn every_moment(recording: &Recording, other: &Recording, until: Duration) -
     let taken = recording.seen.iter().enumerate().take_while(|(_, seen)| lives(seen));
     let made = taken.filter(|(_, seen)| seen.call().is_some_and(|call| call.succeeded() && call.name != "futex"));
     let moments = made.filter_map(|(index, _)| {
-        Some(Moment { index, point: address::address(recording, index, &names, Side::Exit)? })
+        Some(Moment { index, point: address::address(recording, index, &names, Side::Exit, Duration::ZERO)? })
     });
     moments.collect()
 }
@@ -202,9 +231,12 @@ impl Map {
         order::chosen(self)
     }
 
-    /// The life of what was made at this path, in this run or another: the first one.
+    /// The life of what was made at this path, in this run or another: of all whose
+    /// pattern it is one of, the first with the narrowest.
     pub fn life_of(&self, path: &str) -> Option<&Life> {
-        self.lives.iter().find(|life| life.thing.is_made() && life.thing.path().is_some_and(|known| fits(known, path)))
+        let narrow = |life: &Life| life.thing.path().map_or(0, |name| name.chars().filter(|part| *part != '*').count());
+        let fitting = |life: &&Life| life.thing.is_made() && life.thing.path().is_some_and(|known| fits(known, path));
+        self.lives.iter().filter(fitting).min_by_key(|life| std::cmp::Reverse(narrow(life)))
     }
 
     /// Who made what lives that life: its place in the tree, what it ran, and the call.

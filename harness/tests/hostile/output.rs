@@ -90,6 +90,7 @@ pub(crate) fn controls(bench: &Bench) -> Result<(), Failed> {
         budget: None,
         strategy: Strategy::Check,
         exhaustive: false,
+        second: None,
         rules: Rules { kind: Kind::Job, survivors: Vec::new(), exit: None, within: None, log: Vec::new() },
         allows: Vec::new(),
         today: "2026-01-01".to_owned(),

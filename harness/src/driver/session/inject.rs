@@ -29,11 +29,18 @@ impl<P: Place> TrialSession<P> {
             // Closing the controlling side is what hangs a terminal up.
             Step::PtyHangup => self.streams.outputs = [None, None],
             Step::ParentDeath => self.kill_host(),
+            Step::Fault(fault) => {
+                if let Some(tracer) = &self.tracer {
+                    tracer.fail(fault);
+                }
+            }
         }
         // Now that it is done, whoever was held meets it.
         match step {
             Step::Wait(_) => {}
             Step::Signal(signal, _) => self.go_on = Some(Some(signal.number())),
+            // A signal that was sent before is still to be got first.
+            Step::Fault(_) => self.go_on = self.go_on.or(Some(None)),
             Step::StdinEof | Step::PtyHangup | Step::ParentDeath => self.go_on = Some(None),
         }
     }

@@ -317,8 +317,12 @@ impl<P: Place> TrialSession<P> {
                     }
                 }
                 News::Held(op) => {
-                    self.armed = None;
-                    self.say(Event::Reached(op));
+                    if self.armed.take().is_some() {
+                        self.say(Event::Reached(op));
+                    } else {
+                        // The agent ended first, and one that it left came to the point.
+                        self.go_on = Some(None);
+                    }
                 }
                 // Not held at its start, an agent is terminated a moment later.
                 News::Lost(_) if self.tracer.as_ref().is_some_and(|tracer| !tracer.is_needed()) => {
@@ -618,6 +622,7 @@ impl<P: Place> Session for TrialSession<P> {
         let end = self.now();
         if let Some(tracer) = &mut self.tracer {
             tracer.let_go();
+            self.evidence.failed = tracer.failed();
         }
         self.evidence.files = self.cell.end();
         self.evidence.recording = self.tracer.take().and_then(|tracer| tracer.join(self.started, end));

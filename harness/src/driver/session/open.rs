@@ -5,7 +5,7 @@ use super::place::{Build, Place};
 use super::streams;
 use crate::driver::tracer::{Aim, FarSide, Tracer};
 use crate::driver::{DriverError, Request};
-use crate::model::{Point, Stdin, Step};
+use crate::model::{Fault, Point, Stdin, Step};
 use crate::sys::{Command, Program, Report, Role};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, OwnedFd};
@@ -87,15 +87,16 @@ fn trace<P: Place>(request: &Request, programs: &mut [Program]) -> Result<Option
             _ => None,
         })
         .collect();
+    let faults: Vec<Fault> = request.plan.acts.iter().flat_map(|act| act.send.faults()).collect();
     let held_at_start = P::TRACES && specs().any(|spec| spec.point == Point::Start);
-    let wanted = !aims.is_empty() || held_at_start || request.record;
+    let wanted = !aims.is_empty() || !faults.is_empty() || held_at_start || request.record;
     let Some(agent) = programs.first_mut().filter(|_| wanted) else { return Ok(None) };
     if !P::TRACES {
         return Err(DriverError::Unsupported(
-            "system calls can be seen and be points under the full guarantee only".to_owned(),
+            "system calls can be seen, be points and be made to fail under the full guarantee only".to_owned(),
         ));
     }
-    Tracer::of(agent, aims, request.record).map(Some)
+    Tracer::of(agent, aims, &faults, request.record).map(Some)
 }
 
 /// Runs a command of `prepare` to its end.

@@ -13,7 +13,7 @@ mod thread;
 mod tree;
 
 use crate::driver::DriverError;
-use crate::model::{Recording, SyscallPoint};
+use crate::model::{FailedCall, Fault, Recording, SyscallPoint};
 use crate::sys::{Filter, Gate, Program};
 use letterbox::Letterbox;
 use recorder::Recorder;
@@ -62,6 +62,10 @@ enum Order {
 struct Shared {
     news: Letterbox<News>,
     wanted: Mutex<Option<Wanted>>,
+    /// Calls that are to fail, in their order.
+    faults: Mutex<Vec<Fault>>,
+    /// Calls that did.
+    failed: Mutex<Vec<FailedCall>>,
     /// The places in the tree of the processes, by their pids in the cell.
     roles: Mutex<BTreeMap<i32, String>>,
 }
@@ -92,22 +96,34 @@ pub(super) struct FarSide(#[expect(dead_code, reason = "held open until then")] 
 
 impl Tracer {
     /// A tracer for this program, which must not run yet.
-    pub(super) fn of(program: &mut Program, aims: Vec<Aim>, record: bool) -> Result<(Self, FarSide), DriverError> {
+    pub(super) fn of(
+        program: &mut Program,
+        aims: Vec<Aim>,
+        faults: &[Fault],
+        record: bool,
+    ) -> Result<(Self, FarSide), DriverError> {
         let (gate, far) = Gate::new().map_err(DriverError::system("make the gate of a tracer"))?;
         // Above the standard streams, which the program gets first.
         let far = rustix::io::fcntl_dupfd_cloexec(&far, 3).map_err(DriverError::system("duplicate a descriptor"))?;
-        let needed = record || !aims.is_empty();
+        let needed = record || !aims.is_empty() || !faults.is_empty();
         let recorded = table::recorded().filter(|_| record).map(str::to_owned);
-        let names: Vec<String> = aims.iter().map(|aim| aim.point.name.clone()).chain(recorded).collect();
+        let failing = faults.iter().flat_map(|fault| fault.system_calls()).map(|name| (*name).to_owned());
+        let names: Vec<String> = aims.iter().map(|aim| aim.point.name.clone()).chain(failing).chain(recorded).collect();
         // Without a filter the agent keeps its right to gain privileges by exec.
         program.trace_by(far.as_raw_fd(), (!names.is_empty()).then(|| Filter::new(&table::marked(&names))));
         let news = Letterbox::new().map_err(DriverError::system("make an event"))?;
-        let shared = Arc::new(Shared { news, wanted: Mutex::default(), roles: Mutex::default() });
+        let shared = Arc::new(Shared {
+            news,
+            wanted: Mutex::default(),
+            faults: Mutex::default(),
+            failed: Mutex::default(),
+            roles: Mutex::default(),
+        });
         let (orders, obeyed) = channel();
-        let (theirs, recorder) = (Arc::clone(&shared), record.then(Recorder::default));
+        let (theirs, recorder, untraced) = (Arc::clone(&shared), record.then(Recorder::default), !needed);
         let thread = std::thread::Builder::new()
             .name("quietus-tracer".to_owned())
-            .spawn(move || thread::run(&gate, aims, recorder, &theirs, &obeyed))
+            .spawn(move || thread::run(&gate, aims, recorder, untraced, &theirs, &obeyed))
             .map_err(|error| DriverError::System { what: "start a tracer", why: error.to_string() })?;
         Ok((
             Self { shared, orders: Some(orders), thread: Some(thread), holding: false, executed: false, needed },
@@ -152,6 +168,17 @@ impl Tracer {
     /// Holds whoever comes to this aim, and says so with this operation.
     pub(super) fn want(&self, op: usize, aim: usize) {
         *self.shared.wanted.lock().unwrap_or_else(PoisonError::into_inner) = Some(Wanted { op, aim });
+    }
+
+    /// Lets the next call of a kind fail: that of the one who is held, if it is before
+    /// such a call.
+    pub(super) fn fail(&self, fault: Fault) {
+        self.shared.faults.lock().unwrap_or_else(PoisonError::into_inner).push(fault);
+    }
+
+    /// The calls that were made to fail.
+    pub(super) fn failed(&self) -> Vec<FailedCall> {
+        self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Lets the one who is held go on; with a signal, once the agent has got it.

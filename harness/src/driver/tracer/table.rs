@@ -92,9 +92,14 @@ pub(super) fn recorded() -> impl Iterator<Item = &'static str> {
     RECORDED.iter().chain(waits).copied().filter(|name| number(name).is_some())
 }
 
-/// The name of a system call of this architecture that is recorded.
+/// The name of a system call of this architecture.
+pub(super) fn name_of(number: u64) -> Option<&'static str> {
+    Some(syscalls::Sysno::new(usize::try_from(number).ok()?)?.name())
+}
+
+/// Its name, if it is recorded.
 pub(super) fn name(number: u64) -> Option<&'static str> {
-    let name = syscalls::Sysno::new(usize::try_from(number).ok()?)?.name();
+    let name = name_of(number)?;
     (RECORDED.contains(&name) || WAITS.contains(&name)).then_some(name)
 }
 

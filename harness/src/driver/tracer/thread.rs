@@ -3,10 +3,10 @@
 use super::recorder::{Begun, Recorder};
 use super::status::{command_line, ends, has, inner_pid, mask, parent_of, process_of};
 use super::subject::subjects;
-use super::table::number;
+use super::table::{name_of, number};
 use super::tree::Tree;
 use super::{Aim, News, Order, Shared, Wanted};
-use crate::model::{Fits, Known, Side, succeeded};
+use crate::model::{FailedCall, Fits, Known, Side, succeeded};
 use crate::sys::{self, AUDIT_ARCH, Birth, FOREIGN, Gate, Stop, Stopped, Syscall, Until, Waited};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
@@ -29,6 +29,8 @@ enum Doing {
     /// A call that was skipped, to be made again once the thread is let go; and
     /// the operation whose point it is.
     Skipped(Syscall, usize),
+    /// A call that was skipped and fails with this error, which is recorded.
+    Failing(i32, Option<Begun>),
 }
 
 /// Somebody is held until the agent has got a signal.
@@ -55,6 +57,10 @@ struct Tracing<'a> {
     recorder: Option<Recorder>,
     /// One who goes on once the agent has got a signal.
     kept: Option<Kept>,
+    /// Whose next call fails, and with which error.
+    failing: BTreeMap<i32, i32>,
+    /// Whether the agent is let go of once it has started.
+    untraced: bool,
 }
 
 /// Waits at the gate, then traces until nobody is left. Hands over what it noted.
@@ -62,6 +68,7 @@ pub(super) fn run(
     gate: &Gate,
     aims: Vec<Aim>,
     recorder: Option<Recorder>,
+    untraced: bool,
     shared: &Shared,
     orders: &Receiver<Order>,
 ) -> Option<Recorder> {
@@ -89,6 +96,8 @@ pub(super) fn run(
         executed: false,
         recorder,
         kept: None,
+        failing: BTreeMap::new(),
+        untraced,
     };
     tracing.tree.root(tid);
     loop {
@@ -128,7 +137,7 @@ impl Tracing<'_> {
         }
         let doing = self.doing.remove(&tid);
         if let Some(recorder) = &mut self.recorder {
-            if let Some(Doing::Watched(_, Some(begun))) = doing {
+            if let Some(Doing::Watched(_, Some(begun)) | Doing::Failing(_, Some(begun))) = doing {
                 recorder.never_left(begun);
             }
             if self.tree.is_process(tid) {
@@ -136,6 +145,7 @@ impl Tracing<'_> {
             }
         }
         self.again.remove(&tid);
+        self.failing.remove(&tid);
         self.early.remove(&tid);
         self.known.remove(&tid);
         self.tree.ended(tid);
@@ -286,6 +296,12 @@ impl Tracing<'_> {
         }
         let who = (self.tree.role(tid), self.tree.number(tid));
         let begun = self.recorder.as_mut().and_then(|recorder| recorder.enters(&stopped, who, &call));
+        let fails = self.failing.remove(&tid).filter(|_| again).or_else(|| self.fault(call.number));
+        if let Some(errno) = fails.filter(|_| stopped.skip().is_ok()) {
+            self.note_failure(&stopped, &call);
+            self.doing.insert(tid, Doing::Failing(errno, begun));
+            return stopped.resume(Until::SyscallExit, 0);
+        }
         if after.is_empty() && begun.is_none() {
             return stopped.resume(Until::NextStop, 0);
         }
@@ -302,6 +318,14 @@ impl Tracing<'_> {
                 let _ = stopped.repeat(&call);
                 self.again.insert(tid, call);
                 self.hold(stopped, News::Held(op));
+            }
+            Some(Doing::Failing(errno, begun)) => {
+                let result = -i64::from(errno);
+                let _ = stopped.set_result(result);
+                if let (Some(recorder), Some(begun)) = (&mut self.recorder, begun) {
+                    recorder.leaves(begun, result, None);
+                }
+                stopped.resume(Until::NextStop, 0);
             }
             Some(Doing::Watched(aims, begun)) => {
                 let result = stopped.syscall().map(|call| call.result);
@@ -347,9 +371,36 @@ impl Tracing<'_> {
                 self.kept = Some(Kept { held: stopped, signal, ends: false });
             }
             // It was held at its start alone: from here on nothing is to be seen.
-            _ if self.sights.is_empty() && self.recorder.is_none() => stopped.detach(),
-            _ => stopped.resume(Until::NextStop, 0),
+            _ if self.untraced => stopped.detach(),
+            _ => {
+                self.fail_held(stopped.tid());
+                stopped.resume(Until::NextStop, 0);
+            }
         }
+    }
+
+    /// Who is held before a call that is to fail is the one whom it fails.
+    fn fail_held(&mut self, tid: i32) {
+        if let Some(call) = self.again.get(&tid)
+            && let Some(errno) = self.fault(call.number)
+        {
+            self.failing.insert(tid, errno);
+        }
+    }
+
+    fn note_failure(&self, stopped: &Stopped, call: &Syscall) {
+        let name = name_of(call.number).unwrap_or_default();
+        let role = self.tree.role(stopped.tid()).to_owned();
+        let failed = FailedCall { role, name: name.to_owned(), subjects: subjects(stopped, name, call) };
+        self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner).push(failed);
+    }
+
+    /// The error that a call is to fail with, if it is; that is then done.
+    fn fault(&self, number: u64) -> Option<i32> {
+        let mut faults = self.shared.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = name_of(number)?;
+        let place = faults.iter().position(|fault| fault.system_calls().contains(&name))?;
+        Some(faults.remove(place).errno())
     }
 
     fn release_waiting(&mut self) {

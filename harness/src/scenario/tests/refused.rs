@@ -31,9 +31,9 @@ cases! {
     missing_keys: "[[script]]\nsend = 'TERM'\n[[allow]]\nexpires = '2030-01-01'\n[agent]\n[agent.stdin]\n[[survivor]]\nreason = 'x'\n";
     wrong_types: "name = 5\n[agent]\ncommand = 'python agent.py'\nprepare = ['git init']\nenv = { PORT = 8080 }\npid1 = 'true'\nstdin = true\nworkspace = ['a']\n[terminate]\ngrace = 5\n[explore]\nrepeat = '3'\nconfirm = 1.5\n[expect]\nexit = [143]\nlog = 'done'\n";
     wrong_tables: "name = 'x'\nscript = ['idle']\nexpect = 'TERM'\n[[agent]]\ncommand = ['a']\n[survivor]\nport = 1\n[[terminate]]\n[allow]\n";
-    not_yet_sections: agent!("workload = ['curl']", "protocol = 'mcp'", "env = { URL = '${service.llm.url}' }", "[[service]]", "name = 'llm'", "[[state]]", "kind = 'sqlite'", "[recover]", "rerun = true", "[expect]", "state = 'rolled-back-or-committed'", "[explore]", "strategy = 'sweep'", "second = 'cleanup'");
+    not_yet_sections: agent!("workload = ['curl']", "protocol = 'mcp'", "env = { URL = '${service.llm.url}' }", "[[service]]", "name = 'llm'", "[[state]]", "kind = 'sqlite'", "[recover]", "rerun = true", "[expect]", "state = 'rolled-back-or-committed'", "[explore]", "strategy = 'sweep'");
     not_yet_fuzz: agent!("[explore]", "strategy = 'fuzz'");
-    not_yet_injections: agent!("[terminate]", "send = 'TERM,fault:unlink=EIO'", "[[script]]", "at = ['idle']", "send = 'cancel'", "[[script]]", "at = ['start']", "send = 'stall:llm'");
+    not_yet_injections: agent!("[terminate]", "send = 'TERM,token'", "[[script]]", "at = ['idle']", "send = 'cancel'", "[[script]]", "at = ['start']", "send = 'stall:llm'");
     unknown_values: agent!("kind = 'sever'", "stdin = 'in.txt'", "[cell]", "network = 'none'", "guarantee = 'ful'", "[explore]", "strategy = 'all'");
     unknown_profile: agent!("[terminate]", "profile = 'kubernets'");
     unknown_profile_far: agent!("[terminate]", "profile = 'zzz'");
@@ -53,6 +53,7 @@ cases! {
     conflicts: agent!("stdin = { text = 'a', file = 'b' }", "[terminate]", "profile = 'docker'", "send = 'TERM'", "[[survivor]]", "process = 'a'", "file = 'b'", "port = 3");
     needless_then: agent!("stdin = { file = 'a', then = 'open' }");
     no_script: agent!("[explore]", "strategy = 'script'");
+    second_without_sweep: agent!("[explore]", "second = 'cleanup'");
     unused_script: agent!("[explore]", "strategy = 'check'", "[[script]]", "at = ['idle']");
     relative_first_points: agent!("ready = '+port:80'", "[[script]]", "at = ['+time:1s', '+idle']");
     start_is_not_first: agent!("[[script]]", "at = ['idle', 'start']");

@@ -112,7 +112,10 @@ fn the_smallest_scenario_has_the_defaults() {
     let scenario = parse("x.toml", SMALLEST).expect("valid");
     assert_eq!(scenario.cell, CellSpec::default());
     assert_eq!(scenario.terminate, Terminate::default());
-    assert_eq!(scenario.explore, Explore { strategy: Strategy::Check, budget: None, repeat: 1, confirm: 3 });
+    assert_eq!(
+        scenario.explore,
+        Explore { strategy: Strategy::Check, second: None, budget: None, repeat: 1, confirm: 3 }
+    );
     assert_eq!(scenario.expect, Expect::default());
     assert!(!scenario.agent.inherit_signals);
 }
