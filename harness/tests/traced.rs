@@ -35,6 +35,7 @@ const TESTS: &[(&str, Body)] = &[
     ("the_call_that_it_is_held_before_fails", held_before_a_fault),
     ("the_next_call_of_any_process_fails", fault_anywhere),
     ("what_is_traced_does_what_it_does_untraced", unchanged),
+    ("what_a_process_has_open_at_its_end_is_seen", open_at_the_end),
     ("a_point_that_never_comes_is_missed", missed),
 ];
 
@@ -140,6 +141,27 @@ fn trial(acts: Vec<Act>, command: &[&str]) -> Result<Done, Failed> {
     };
     let record = run_trial(&FullDriver::new(options)?, &request, limits)?;
     Ok(Done { outcome: record.outcome, evidence: record.evidence, workspace })
+}
+
+/// Its descriptors are closed when it ends, and not before.
+fn open_at_the_end() -> Result<(), Failed> {
+    let script = "trap 'exit 7' TERM; exec 5>kept 6>gone 7>shut 8<kept; rm gone; exec 7>&-; wait";
+    let done = run(&["syscall:unlinkat@exit"], "TERM", script)?;
+    assert_eq!(done.evidence.ended, Some(Ended::Exited(7)), "{:?}", done.said());
+    let mut ends = done.evidence.at_exit.iter();
+    let own = ends.find(|end| end.role == "0").ok_or("the end of the agent was not seen")?;
+    assert_eq!(own.ended, Ended::Exited(7));
+    let kept = done.workspace.join("kept").display().to_string();
+    // The trap runs once `rm` has ended, before the next command.
+    let shut = done.workspace.join("shut").display().to_string();
+    assert_eq!(own.writable, [kept, shut].into());
+    assert!(own.locked.is_empty() && own.connected.is_empty());
+    let rm = done.evidence.at_exit.iter().find(|end| end.role == "0.0").ok_or("the end of rm was not seen")?;
+    assert_eq!(rm.ended, Ended::Exited(0));
+    // Without a point at a system call nobody traces, and nothing is known of the ends.
+    let untraced = run(&["file:kept"], "KILL", "exec 5>kept; while :; do :; done")?;
+    assert!(untraced.evidence.at_exit.is_empty());
+    Ok(())
 }
 
 fn before() -> Result<(), Failed> {

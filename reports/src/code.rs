@@ -116,8 +116,6 @@ impl Code {
                 | Self::RecoveryFailed
                 | Self::RecoveryDiverged
                 | Self::FdGrowth
-                | Self::LockHeldAtExit
-                | Self::FdOpenAtExit
                 | Self::RequestNotAborted
                 | Self::ConnectionAbandoned
         )

@@ -1,5 +1,6 @@
 //! What the controls leave: everything an audit does not report.
 
+use super::at_exit::{GivenBack, given_back};
 use super::files::is_temporary_place;
 use super::names::{is_lock_name, is_manifest, is_temporary_name, pattern_of};
 use crate::model::{Ended, FileChange, FileKind, FileNode, IpcObject, ProcessId, TerminalState};
@@ -29,6 +30,9 @@ pub struct Expected {
     pub terminal: TerminalState,
     /// Paths that an agent which had to be stopped left, although it ended well.
     left_at_stop: BTreeSet<String>,
+    /// What each process opens and has no more at its end, by its place in the tree.
+    /// Empty where the controls were not traced.
+    pub(super) given_back: BTreeMap<String, GivenBack>,
     /// The agent's working directory, where relative patterns start.
     pub directory: String,
 }
@@ -113,7 +117,8 @@ fn is_kept(path: &str, node: &FileNode, ended_by_itself: bool, temporary: &[Stri
 
 /// Learns from the controls. `ended_by_itself` says whether each did.
 pub fn learn(controls: &[(&Evidence, bool)], kind: Kind, directory: &str) -> Expected {
-    let mut expected = Expected { directory: directory.to_owned(), ..Expected::default() };
+    let given_back = given_back(controls.iter().map(|(evidence, _)| *evidence));
+    let mut expected = Expected { directory: directory.to_owned(), given_back, ..Expected::default() };
     for (evidence, ended_by_itself) in controls {
         if *ended_by_itself && kind != Kind::Server {
             expected.ended = expected.ended.or(evidence.ended);

@@ -3,6 +3,7 @@
 //! What the control leaves is expected; everything else is judged here. Each
 //! file holds one kind of resource.
 
+mod at_exit;
 mod ending;
 mod excuse;
 mod expected;
@@ -61,6 +62,9 @@ pub fn audit(case: Case<'_>) -> Vec<Found> {
         }
         return vec![hang];
     }
+    left.extend(at_exit::held_locks(case));
+    let open = at_exit::open_descriptors(case, &left);
+    left.extend(open);
     left.extend(ending::status(case));
     left.extend(ending::slow(case));
     left.extend(ending::log(case));

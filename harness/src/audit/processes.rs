@@ -28,7 +28,7 @@ pub(super) fn is_held_by_survivor(path: &str, case: Case<'_>) -> bool {
 }
 
 /// The process with this role, at the time of the injection.
-fn by_role<'a>(evidence: &'a Evidence, role: &str) -> Option<&'a ProcessRecord> {
+pub(super) fn by_role<'a>(evidence: &'a Evidence, role: &str) -> Option<&'a ProcessRecord> {
     [Occasion::Injection, Occasion::Idle, Occasion::GraceEnd, Occasion::Settled]
         .iter()
         .filter_map(|occasion| evidence.censuses.get(occasion))

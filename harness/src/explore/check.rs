@@ -10,7 +10,7 @@ use super::sweep::{Aimed, Sweep, coverage};
 use super::swept::{about, refused, trace_to_maker};
 use crate::audit::{Case, Expected, Found, Rules, audit};
 use crate::driver::{Action, Driver, DriverError, Interrupt, Request};
-use crate::model::{FileTree, Injection, PointSpec, Stdin, Step, Token, TrialPlan};
+use crate::model::{FileTree, Injection, Point, PointSpec, Stdin, Step, Token, TrialPlan};
 use crate::scenario::{Allow, Kind, Second, Strategy};
 use crate::trial::{Limits, Outcome, TrialRecord, What, run_trial};
 use crate::windows::Map;
@@ -117,6 +117,8 @@ pub(super) struct Runner<'a> {
     pub(super) driver: &'a dyn Driver,
     pub(super) check: &'a Check,
     pub(super) interrupt: &'a Interrupt,
+    /// Whether a trial is traced, so that its controls have to be.
+    pub(super) traces: bool,
 }
 
 impl Runner<'_> {
@@ -144,9 +146,14 @@ impl Runner<'_> {
         }
     }
 
-    /// Whether what the controls do is recorded.
-    pub(super) fn records(&self) -> bool {
+    /// Whether every window is terminated in.
+    pub(super) fn sweeps(&self) -> bool {
         self.check.strategy == Strategy::Sweep
+    }
+
+    /// Whether what the controls do is recorded.
+    fn records(&self) -> bool {
+        self.sweeps() || self.traces
     }
 
     pub(super) fn control(&self, plan: &TrialPlan, horizon: Option<Duration>) -> Result<TrialRecord, DriverError> {
@@ -180,6 +187,12 @@ fn reach(learned: &Learned) -> Duration {
     learned.duration * 10 + Duration::from_secs(20)
 }
 
+/// Whether this driver traces the agent in this trial until it ends.
+fn is_traced(driver: &dyn Driver, plan: &TrialPlan) -> bool {
+    driver.guarantee().level == quietus_reports::Level::Full
+        && plan.acts.iter().flat_map(|act| &act.at).any(|spec| matches!(spec.point, Point::Syscall(_)))
+}
+
 /// How long a confirmation waits for a survivor to end by itself.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -195,7 +208,8 @@ pub fn check(
     progress: &dyn Progress,
 ) -> Result<Run, CheckError> {
     let began = Instant::now();
-    let runner = Runner { driver, check, interrupt };
+    let traces = check.trials.iter().any(|planned| is_traced(driver, &planned.plan));
+    let runner = Runner { driver, check, interrupt, traces };
     let learned = control::observe(&runner, progress)?;
     let rules = Rules { kind: learned.kind, ..check.rules.clone() };
     let (aimed, unswept) = plans(&runner, &learned, progress)?;
@@ -580,7 +594,7 @@ pub fn map(
     interrupt: &Interrupt,
     progress: &dyn Progress,
 ) -> Result<Mapped, CheckError> {
-    let runner = Runner { driver, check, interrupt };
+    let runner = Runner { driver, check, interrupt, traces: false };
     let learned = control::observe(&runner, progress)?;
     let doubt = fails_undisturbed(&learned, check);
     let map = learned.map.ok_or_else(|| CheckError::Control("it was not recorded".to_owned()))?;
@@ -607,7 +621,7 @@ pub fn replay(
     interrupt: &Interrupt,
     progress: &dyn Progress,
 ) -> Result<Replayed, CheckError> {
-    let runner = Runner { driver, check, interrupt };
+    let runner = Runner { driver, check, interrupt, traces: is_traced(driver, plan) };
     let learned = control::observe(&runner, progress)?;
     let rules = Rules { kind: learned.kind, ..check.rules.clone() };
     let planned = Planned { label: "replay".to_owned(), plan: plan.clone(), informational: false };

@@ -1,6 +1,6 @@
 //! What one trial has shown, as plain data for the audit.
 
-use super::{Census, Ended, FileTree, IpcObject, ProcessId, Recording, TerminalState};
+use super::{AtExit, Census, Ended, FileTree, IpcObject, ProcessId, Recording, TerminalState};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -54,6 +54,9 @@ pub struct Evidence {
     pub temporary: Vec<String>,
     /// Which kinds of resources this driver could not see, for this trial.
     pub gaps: Vec<(String, String)>,
+    /// What each process still had open at its end, in the order of their ends. Empty
+    /// where nobody traced them.
+    pub at_exit: Vec<AtExit>,
     /// What the agent did, where that was asked for.
     pub recording: Option<Recording>,
     /// Calls of the agent that were made to fail.

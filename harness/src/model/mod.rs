@@ -1,6 +1,7 @@
 //! The words of Quietus as types: points, injections, profiles, plans, tokens
 //! and censuses. Nothing here does IO or reads a clock.
 
+mod at_exit;
 mod census;
 mod ended;
 mod evidence;
@@ -16,6 +17,7 @@ mod span;
 mod syscall_point;
 mod token;
 
+pub use at_exit::AtExit;
 pub use census::{
     Census, FileChange, FileKind, FileNode, FileTree, IpcKind, IpcObject, Listener, ProcessId, ProcessRecord,
     SignalMasks, TerminalState, ThreadRecord,

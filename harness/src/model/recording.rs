@@ -148,6 +148,21 @@ impl Call {
         self.result.is_some_and(|result| succeeded(&self.name, result))
     }
 
+    /// Whether it opens a file by its name.
+    pub fn is_open(&self) -> bool {
+        matches!(self.name.as_str(), "open" | "openat" | "openat2" | "creat")
+    }
+
+    /// The path that it writes data to, whether or not that is a file.
+    pub fn written(&self) -> Option<&str> {
+        match self.name.as_str() {
+            "write" | "writev" | "pwrite64" | "pwritev" | "pwritev2" | "sendfile" => self.path(),
+            // Its second descriptor is what is written.
+            "copy_file_range" => self.subjects.get(1).map(String::as_str),
+            _ => None,
+        }
+    }
+
     /// The first path it is about.
     pub fn path(&self) -> Option<&str> {
         self.subjects.iter().map(String::as_str).find(|subject| subject.starts_with('/'))

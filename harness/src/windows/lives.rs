@@ -55,19 +55,12 @@ fn is_kept(path: &str) -> bool {
         && !path.ends_with(" (deleted)")
 }
 
-fn is_open(name: &str) -> bool {
-    matches!(name, "open" | "openat" | "openat2" | "creat")
-}
-
 /// The file that a write goes to.
 fn written(call: &Call) -> Option<&str> {
     let path = match call.name.as_str() {
-        "write" | "writev" | "pwrite64" | "pwritev" | "pwritev2" | "sendfile" => call.path(),
-        // Its second descriptor is what is written.
-        "copy_file_range" => call.subjects.get(1).map(String::as_str),
         // To length 0 that empties it. And fallocate, which is not here, only makes room.
         "truncate" | "ftruncate" if call.arguments.get(1) != Some(&0) => call.path(),
-        _ => None,
+        _ => call.written(),
     };
     path.filter(|path| is_kept(path))
 }
@@ -97,7 +90,7 @@ fn writes(recording: &Recording) -> (BTreeSet<usize>, BTreeSet<usize>) {
             filled.extend(opened.remove(path));
         } else if let Some(path) = call.path() {
             // Both an open and the emptying after it are followed by the next write.
-            if is_open(&call.name) {
+            if call.is_open() {
                 opened.insert(path, index);
             } else if call.name.ends_with("truncate") {
                 filled.extend(opened.insert(path, index));
@@ -116,7 +109,7 @@ fn makes_or_removes(call: &Call) -> bool {
     match call.name.as_str() {
         "mkdir" | "mkdirat" | "mknod" | "mknodat" | "symlink" | "symlinkat" | "link" | "linkat" | "bind" => true,
         "unlink" | "unlinkat" | "rmdir" | "rename" | "renameat" | "renameat2" => true,
-        name => is_open(name) && call.known == Known::Existed(false),
+        _ => call.is_open() && call.known == Known::Existed(false),
     }
 }
 
@@ -269,7 +262,7 @@ impl<'a> Lives<'a> {
     fn files(&mut self, index: usize, role: &str, call: &Call) {
         let (first, second) = (call.subjects.first().map(String::as_str), call.subjects.get(1).map(String::as_str));
         match (call.name.as_str(), first) {
-            (name, Some(path)) if is_open(name) => {
+            (_, Some(path)) if call.is_open() => {
                 // What was not there and can be opened was made.
                 if call.known == Known::Existed(false) {
                     self.make(path, Thing::File);
@@ -415,7 +408,7 @@ impl<'a> Lives<'a> {
                 }
             }
             // Whom it was for stands in memory: all who had ended by then.
-            ("waitid", _) => {
+            ("waitid", _) if call.arguments[3] as i32 & libc::WNOWAIT == 0 => {
                 let below = format!("{role}.");
                 self.live.retain(|thing| {
                     !matches!(thing, Thing::Ended { role: child }

@@ -625,7 +625,9 @@ impl<P: Place> Session for TrialSession<P> {
             self.evidence.failed = tracer.failed();
         }
         self.evidence.files = self.cell.end();
-        self.evidence.recording = self.tracer.take().and_then(|tracer| tracer.join(self.started, end));
+        if let Some(tracer) = self.tracer.take() {
+            (self.evidence.recording, self.evidence.at_exit) = tracer.join(self.started, end);
+        }
         self.evidence.gaps = self.cell.gaps();
         self.evidence.output = self.follower.into_tail();
         Ok(self.evidence)

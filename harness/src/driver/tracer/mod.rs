@@ -4,6 +4,7 @@
 //! for that. The session tells it what to wait for, hears over a descriptor that
 //! it holds somebody, does what is to be done there, and lets it go.
 
+mod ends;
 mod letterbox;
 mod recorder;
 mod status;
@@ -13,7 +14,7 @@ mod thread;
 mod tree;
 
 use crate::driver::DriverError;
-use crate::model::{FailedCall, Fault, Recording, SyscallPoint};
+use crate::model::{AtExit, FailedCall, Fault, Recording, SyscallPoint};
 use crate::sys::{Filter, Gate, Program};
 use letterbox::Letterbox;
 use recorder::Recorder;
@@ -23,6 +24,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use thread::Traced;
 
 /// What a tracer has to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,7 +83,7 @@ impl Shared {
 pub(super) struct Tracer {
     shared: Arc<Shared>,
     orders: Option<Sender<Order>>,
-    thread: Option<JoinHandle<Option<Recorder>>>,
+    thread: Option<JoinHandle<Option<Traced>>>,
     /// Whether somebody is held.
     holding: bool,
     /// Whether the agent's program was executed.
@@ -200,11 +202,14 @@ impl Tracer {
 
 impl Tracer {
     /// Waits until everybody has ended, once their cell is gone. Hands over what was
-    /// recorded, in the time of a run that started then and took so long.
-    pub(super) fn join(mut self, started: Option<Instant>, end: Duration) -> Option<Recording> {
+    /// recorded, and what each process had open at its end, in the time of a run that
+    /// started then and took so long.
+    pub(super) fn join(mut self, started: Option<Instant>, end: Duration) -> (Option<Recording>, Vec<AtExit>) {
         self.let_go();
-        let recorder = self.thread.take()?.join().ok()??;
-        Some(recorder.finish(started?, end))
+        let traced = self.thread.take().and_then(|thread| thread.join().ok()?).unwrap_or_default();
+        let Some(started) = started else { return (None, Vec::new()) };
+        let ends = traced.ends.into_iter().filter_map(|one| one.finish(started, end)).collect();
+        (traced.recorder.map(|recorder| recorder.finish(started, end)), ends)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The thread that traces: one loop over the stops of everybody in the tree.
 
+use super::ends::{End, look};
 use super::recorder::{Begun, Recorder};
 use super::status::{command_line, ends, has, inner_pid, mask, parent_of, process_of};
 use super::subject::subjects;
@@ -11,7 +12,7 @@ use crate::sys::{self, AUDIT_ARCH, Birth, FOREIGN, Gate, Stop, Stopped, Syscall,
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
 use std::sync::mpsc::Receiver;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// An aim, ready to be compared with calls.
 struct Sight {
@@ -25,7 +26,7 @@ struct Sight {
 /// What a thread is in the middle of.
 enum Doing {
     /// A call that counts for these aims if it succeeds, and is recorded.
-    Watched(Vec<usize>, Option<Begun>),
+    Watched(Syscall, Vec<usize>, Option<Begun>),
     /// A call that was skipped, to be made again once the thread is let go; and
     /// the operation whose point it is.
     Skipped(Syscall, usize),
@@ -55,6 +56,8 @@ struct Tracing<'a> {
     executed: bool,
     /// Notes what is done, where that is wanted.
     recorder: Option<Recorder>,
+    /// What processes had open at their ends.
+    ends: Vec<End>,
     /// One who goes on once the agent has got a signal.
     kept: Option<Kept>,
     /// Whose next call fails, and with which error.
@@ -63,7 +66,14 @@ struct Tracing<'a> {
     untraced: bool,
 }
 
-/// Waits at the gate, then traces until nobody is left. Hands over what it noted.
+/// What a tracer has seen once nobody is left.
+#[derive(Debug, Default)]
+pub(super) struct Traced {
+    pub(super) recorder: Option<Recorder>,
+    pub(super) ends: Vec<End>,
+}
+
+/// Waits at the gate, then traces until nobody is left. Hands over what it has seen.
 pub(super) fn run(
     gate: &Gate,
     aims: Vec<Aim>,
@@ -71,7 +81,7 @@ pub(super) fn run(
     untraced: bool,
     shared: &Shared,
     orders: &Receiver<Order>,
-) -> Option<Recorder> {
+) -> Option<Traced> {
     // Nobody comes when the program cannot be started; that is told elsewhere.
     let tid = gate.await_held()?;
     if let Err(errno) = sys::seize(tid) {
@@ -95,6 +105,7 @@ pub(super) fn run(
         known: BTreeSet::from([tid]),
         executed: false,
         recorder,
+        ends: Vec::new(),
         kept: None,
         failing: BTreeMap::new(),
         untraced,
@@ -102,12 +113,15 @@ pub(super) fn run(
     tracing.tree.root(tid);
     loop {
         match tracing.wait() {
-            Waited::Nobody => return tracing.recorder,
+            Waited::Nobody => return Some(Traced { recorder: tracing.recorder, ends: tracing.ends }),
             Waited::Ended { tid, status } => tracing.ended(tid, status),
             Waited::Stopped(stopped, stop) => tracing.stopped(stopped, stop),
         }
     }
 }
+
+/// At most the ends of so many processes are kept.
+const MOST_ENDS: usize = 10_000;
 
 /// How often it is looked whether a signal still waits to be taken.
 const LOOK_EVERY: Duration = Duration::from_micros(100);
@@ -137,7 +151,7 @@ impl Tracing<'_> {
         }
         let doing = self.doing.remove(&tid);
         if let Some(recorder) = &mut self.recorder {
-            if let Some(Doing::Watched(_, Some(begun)) | Doing::Failing(_, Some(begun))) = doing {
+            if let Some(Doing::Watched(_, _, Some(begun)) | Doing::Failing(_, Some(begun))) = doing {
                 recorder.never_left(begun);
             }
             if self.tree.is_process(tid) {
@@ -173,7 +187,11 @@ impl Tracing<'_> {
                 self.early.insert(tid, stopped);
                 self.adopt();
             }
-            Stop::Attached | Stop::Exiting { .. } => stopped.resume(Until::NextStop, 0),
+            Stop::Attached => stopped.resume(Until::NextStop, 0),
+            Stop::Exiting { status } => {
+                self.exiting(tid, status);
+                stopped.resume(Until::NextStop, 0);
+            }
             Stop::Born { tid: child, birth } => {
                 self.born(tid, child, birth);
                 // It is still in its call; the end of that may be waited for.
@@ -186,7 +204,7 @@ impl Tracing<'_> {
                 self.again.remove(&tid);
                 if !std::mem::replace(&mut self.executed, true) {
                     self.hold(stopped, News::Executed);
-                } else if let Some(Doing::Watched(aims, begun)) = watched {
+                } else if let Some(Doing::Watched(_, aims, begun)) = watched {
                     if let (Some(recorder), Some(begun)) = (&mut self.recorder, begun) {
                         recorder.leaves(begun, 0, Some(Known::Program(command_line(tid))));
                     }
@@ -218,12 +236,21 @@ impl Tracing<'_> {
         }
     }
 
+    /// A thread is about to end. With the last of a process its descriptors are closed.
+    fn exiting(&mut self, tid: i32, status: i32) {
+        if self.tree.ends_process(tid) && self.ends.len() < MOST_ENDS {
+            let at = Instant::now();
+            let (role, pid) = (self.tree.role(tid).to_owned(), inner_pid(self.tree.process(tid)));
+            self.ends.extend(look(tid).map(|open| End { role, pid, status, at, open }));
+        }
+    }
+
     fn born(&mut self, parent: i32, child: i32, birth: Birth) {
         let process = if birth == Birth::Clone { process_of(child).unwrap_or(child) } else { child };
         self.tree.born(parent, child, process, birth == Birth::Vfork);
         if process == child
             && let Some(recorder) = &mut self.recorder
-            && let Some(Doing::Watched(_, begun)) = self.doing.get_mut(&parent)
+            && let Some(Doing::Watched(_, _, begun)) = self.doing.get_mut(&parent)
             && let Some(begun) = begun.take()
         {
             // Noted now, so that nothing the child does is noted before it.
@@ -305,7 +332,7 @@ impl Tracing<'_> {
         if after.is_empty() && begun.is_none() {
             return stopped.resume(Until::NextStop, 0);
         }
-        self.doing.insert(tid, Doing::Watched(after, begun));
+        self.doing.insert(tid, Doing::Watched(call, after, begun));
         stopped.resume(Until::SyscallExit, 0);
     }
 
@@ -327,8 +354,8 @@ impl Tracing<'_> {
                 }
                 stopped.resume(Until::NextStop, 0);
             }
-            Some(Doing::Watched(aims, begun)) => {
-                let result = stopped.syscall().map(|call| call.result);
+            Some(Doing::Watched(call, aims, begun)) => {
+                let result = stopped.syscall().map(|made| outcome(&stopped, &call, made.result));
                 if let (Some(recorder), Some(begun), Some(result)) = (&mut self.recorder, begun, result) {
                     let known = begun.after(&stopped);
                     recorder.leaves(begun, result, known);
@@ -423,4 +450,18 @@ impl Tracing<'_> {
         (others.iter().any(unblocks) && self.tree.agent().is_some_and(pending))
             || others.iter().any(|tid| sys::is_stopped_for(*tid, signal))
     }
+}
+
+/// The result of a call, as far as it tells whether there was one: waitid(2) returns 0,
+/// too, when it was not to wait and nobody had ended. How often an agent asks in vain
+/// differs from run to run.
+fn outcome(stopped: &Stopped, call: &Syscall, result: i64) -> i64 {
+    let [_, _, found, ..] = call.arguments;
+    if result != 0 || found == 0 || name_of(call.number) != Some("waitid") {
+        return result;
+    }
+    // The signal's number, which comes first, is 0 when nobody is told of.
+    let mut signal = [0u8; 4];
+    let read = stopped.read_memory(found, &mut signal);
+    if read == signal.len() && signal == [0; 4] { -i64::from(libc::EAGAIN) } else { result }
 }

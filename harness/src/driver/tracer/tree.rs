@@ -19,6 +19,8 @@ struct Thread {
     process: i32,
     /// Which of its process's: 0 is the first.
     number: u32,
+    /// Whether it runs no more and is about to be gone.
+    ending: bool,
 }
 
 /// The tracees by thread id.
@@ -38,7 +40,7 @@ impl Tree {
     }
 
     fn first_thread(&mut self, pid: i32) {
-        self.threads.insert(pid, Thread { process: pid, number: 0 });
+        self.threads.insert(pid, Thread { process: pid, number: 0, ending: false });
     }
 
     /// A thread has made a task of the process `pid`, which is its own id for a
@@ -49,7 +51,7 @@ impl Tree {
                 process.threads += 1;
                 process.threads - 1
             });
-            self.threads.insert(tid, Thread { process: pid, number });
+            self.threads.insert(tid, Thread { process: pid, number, ending: false });
             return;
         }
         self.first_thread(pid);
@@ -84,6 +86,16 @@ impl Tree {
         if let Some(process) = self.processes.get_mut(&pid) {
             (process.threads, process.borrowed) = (1, false);
         }
+    }
+
+    /// A thread is about to end: whether it is the last of its process that does. Only
+    /// then nobody uses the descriptors of the process any more: its first thread may
+    /// end long before the others.
+    pub(super) fn ends_process(&mut self, tid: i32) -> bool {
+        let Some(thread) = self.threads.get_mut(&tid) else { return false };
+        thread.ending = true;
+        let process = thread.process;
+        self.threads.values().all(|thread| thread.process != process || thread.ending)
     }
 
     /// A thread has ended. Its process stays known: its children are named after it.
@@ -151,6 +163,21 @@ mod tests {
         tree.ended(12);
         tree.born(10, 15, 15, false);
         assert_eq!(tree.role(15), "0.2");
+    }
+
+    #[test]
+    fn a_process_ends_with_the_last_of_its_threads() {
+        let mut tree = Tree::default();
+        tree.root(10);
+        tree.born(10, 11, 10, false);
+        tree.born(10, 12, 12, false);
+        tree.born(10, 13, 10, false);
+        assert!(!tree.ends_process(10), "its first thread may end first");
+        assert!(!tree.ends_process(11));
+        tree.ended(11);
+        assert!(tree.ends_process(12), "another process");
+        assert!(tree.ends_process(13));
+        assert!(!tree.ends_process(99), "nobody knows it");
     }
 
     #[test]
