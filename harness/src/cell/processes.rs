@@ -170,8 +170,9 @@ fn threads(process: impl AsFd + Copy) -> Vec<ThreadRecord> {
 }
 
 /// Whether every thread of these processes is blocked, and a sum that changes
-/// whenever one of them ran in between.
-pub(crate) fn activity(proc: impl AsFd + Copy, pids: &[i32]) -> (bool, u64) {
+/// whenever one of them ran in between. One that is stopped by a tracer is blocked,
+/// unless that tracer is ours (`traced`): then it goes on in a moment.
+pub(crate) fn activity(proc: impl AsFd + Copy, pids: &[i32], traced: bool) -> (bool, u64) {
     let (mut blocked, mut sum) = (true, pids.len() as u64);
     for pid in pids {
         let Ok(directory) = open_process(proc, *pid) else { continue };
@@ -180,7 +181,7 @@ pub(crate) fn activity(proc: impl AsFd + Copy, pids: &[i32]) -> (bool, u64) {
                 continue;
             };
             let switches = read_text(&directory, &format!("task/{tid}/status")).as_deref().map_or(0, parse_switches);
-            blocked &= matches!(stat.state, 'S' | 'T' | 't' | 'Z' | 'X' | 'I');
+            blocked &= matches!(stat.state, 'S' | 'T' | 'Z' | 'X' | 'I') || (stat.state == 't' && !traced);
             sum = sum.wrapping_mul(1_000_003).wrapping_add(stat.ticks).wrapping_add(switches).wrapping_add(tid as u64);
         }
     }

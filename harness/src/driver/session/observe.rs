@@ -75,7 +75,9 @@ impl<P: Place> TrialSession<P> {
             processes.iter().filter(|process| !process.helper && !process.is_zombie()).collect();
         let pids: Vec<i32> = agents.iter().map(|process| process.id.pid).collect();
         if matches!(occasion, Occasion::Idle | Occasion::Settled) {
-            let busy = !activity(self.cell.proc(), &pids).0;
+            // At rest it was looked at for longer: who is stopped there stays so.
+            let traced = self.tracer.is_some() && occasion == Occasion::Settled;
+            let busy = !activity(self.cell.proc(), &pids, traced).0;
             let listens = !listeners.is_empty() || unix.listening;
             self.say(Event::Looked(Look { alive: pids.len().max(usize::from(unseen)), busy: busy || unseen, listens }));
         }
@@ -117,7 +119,7 @@ impl<P: Place> TrialSession<P> {
         let mut processes = self.agent_processes(Depth::Processes);
         self.assign_roles(&mut processes);
         let pids: Vec<i32> = processes.iter().filter(|process| !process.helper).map(|process| process.id.pid).collect();
-        let (blocked, sum) = activity(self.cell.proc(), &pids);
+        let (blocked, sum) = activity(self.cell.proc(), &pids, false);
         let now = Instant::now();
         if !blocked || pids.is_empty() {
             looking.still = None;
