@@ -3,7 +3,7 @@
 
 use super::lives::Lives;
 use super::thing::Thing;
-use crate::model::{Deed, Ended, Recording};
+use crate::model::{Deed, Ended, Recording, Seen, Signal};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -24,8 +24,12 @@ pub(super) fn left(recording: &Recording, next: usize, at: Duration, lives: &Liv
     let rest = recording.seen.iter().enumerate().skip(next);
     let soon = rest.take_while(|(_, seen)| seen.began < at + A_WHILE).filter(|(_, seen)| seen.role != "0");
     for (index, seen) in soon.take(MOST) {
-        // A child of the agent that was killed was killed by the agent, who is not there.
-        let killed = matches!(seen.what, Deed::Ended(Ended::Signaled(_)));
+        // A child of the agent that was killed was killed by the agent, who is not there
+        // to do it, unless it has done so before.
+        let killed = match seen.what {
+            Deed::Ended(Ended::Signaled(signal)) => !is_under_way(recording, next, signal),
+            _ => false,
+        };
         let parent = seen.role.rsplit_once('.').map_or("0", |(parent, _)| parent);
         if after.has(&seen.role) && (!killed || after.has(parent)) {
             after.see(index, seen);
@@ -38,4 +42,16 @@ pub(super) fn left(recording: &Recording, next: usize, at: Duration, lives: &Liv
         noticed.for_each(|seen| after.end_process(&seen.role));
     }
     after.live
+}
+
+/// Whether somebody has sent this signal before what was seen at `next`, and nobody has
+/// ended by it since.
+fn is_under_way(recording: &Recording, next: usize, signal: Signal) -> bool {
+    let sends = |seen: &Seen| {
+        let call = seen.call().filter(|call| matches!(call.name.as_str(), "kill" | "pidfd_send_signal"));
+        call.is_some_and(|call| call.succeeded() && i64::from(signal.number()) == call.arguments[1] as i64)
+    };
+    let before = recording.seen.iter().take(next).rev();
+    let mut last = before.take_while(|seen| seen.what != Deed::Ended(Ended::Signaled(signal)));
+    last.any(sends)
 }

@@ -340,3 +340,22 @@ fn a_file_that_is_emptied_is_empty_until_it_is_written() {
         ]
     );
 }
+
+/// A child that the agent has killed is on its way out, wherever the agent is by then.
+#[test]
+fn who_was_killed_before_is_not_left() {
+    let killed = |run: Run| run.push("0.0", 0, Deed::Ended(Ended::Signaled(Signal::KILL)));
+    let kill = |run: Run| run.call("0", "kill", &[], &[7, 9], 0, Known::Nothing);
+    let start = || Run::default().forks("0", "0.0", 7).executes("0.0", &["/usr/bin/sleep"]);
+    let last = |run: Run| {
+        let map = map(run);
+        let last = map.windows.last().expect("a window");
+        map.predict(last, Signal::KILL)
+    };
+    let sleep = Thing::Process { role: "0.0".to_owned(), command: "/usr/bin/sleep".to_owned() };
+    // The kill comes before the last window opens, or after.
+    let before = killed(kill(start()).creates("0", "/w/a").unlinks("0", "/w/a")).ends("0");
+    assert_eq!(last(before), Prediction::Leaks(Vec::new()));
+    let after = killed(kill(start().creates("0", "/w/a").unlinks("0", "/w/a"))).ends("0");
+    assert_eq!(last(after), Prediction::Leaks(vec![sleep]));
+}

@@ -82,6 +82,8 @@ const RECORDED: &[&str] = &[
     // Signals.
     "rt_sigaction",
     "rt_sigprocmask",
+    "kill",
+    "pidfd_send_signal",
     // What a traced agent is refused.
     "ptrace",
 ];
