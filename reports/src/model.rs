@@ -270,9 +270,13 @@ pub struct Origin {
     pub role: String,
     /// Command of that process.
     pub command: String,
-    /// Source line or syscall, where it can be had.
+    /// The system call by which it was made, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// Where in the source that was: `agent.py:41 in run_tool`. Of several places from
+    /// which it may be, all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<String>,
 }
 
 /// How often a finding came again.

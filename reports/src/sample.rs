@@ -116,8 +116,12 @@ pub(crate) fn rich() -> Report {
         &["window:12", "window:13", "window:14", "window:15", "window:16", "window:17"],
     );
     orphan.title = "`sleep 300` still runs after the agent ended".into();
-    orphan.origin =
-        Some(Origin { role: "0.1".into(), command: "sleep 300".into(), source: Some("agent.py:41".into()) });
+    orphan.origin = Some(Origin {
+        role: "0.1".into(),
+        command: "sleep 300".into(),
+        source: Some("clone".into()),
+        line: Some("agent.py:41 in run_tool".into()),
+    });
     orphan.life = Some("created at event 214; leaks when terminated in windows 12..17".into());
     orphan.cause = Some(
         "process 0.1 is in its own session (setsid at event 216), so the signal to the \
@@ -128,8 +132,12 @@ pub(crate) fn rich() -> Report {
 
     let mut temp = finding(Code::TempFile, "/tmp/tmpk3x9x2ab/part.json", &["window:3"]);
     temp.title = "`/tmp/tmpk3x9x2ab` was not removed".into();
-    temp.origin =
-        Some(Origin { role: "0".into(), command: "python3 agent.py --out 'result dir'".into(), source: None });
+    temp.origin = Some(Origin {
+        role: "0".into(),
+        command: "python3 agent.py --out 'result dir'".into(),
+        source: None,
+        line: None,
+    });
     temp.cause = Some("SIGTERM had its default action until event 214".into());
     temp.confirmed = Some(Confirmed { hits: 2, runs: 3 });
 

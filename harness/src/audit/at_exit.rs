@@ -122,6 +122,7 @@ fn found(case: Case<'_>, exit: &AtExit, opener: &str, code: Code, subject: &str,
         role: exit.role.clone(),
         command: process.command(),
         source: Some(opener.to_owned()),
+        line: None,
     });
     Found::new(code, subject, title, &[]).with_origin(origin)
 }

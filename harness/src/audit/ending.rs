@@ -4,7 +4,7 @@ use super::excuse::may_end;
 use super::processes::leader;
 use super::rules::allowed_exit;
 use super::{Case, Found};
-use crate::model::{Census, Ended, Occasion, ProcessRecord, Signal, SignalMasks, Step, format_span};
+use crate::model::{Census, Ended, Occasion, ProcessRecord, Signal, SignalMasks, Step, ThreadRecord, format_span};
 use crate::scenario::Kind;
 use quietus_reports::{Code, Severity};
 use std::collections::BTreeSet;
@@ -166,27 +166,32 @@ fn not_a_signal(case: Case<'_>, grace: &str) -> Option<Found> {
 }
 
 fn threads(agent: &ProcessRecord) -> Vec<String> {
-    let mut shown: Vec<String> = agent
-        .threads
-        .iter()
-        .take(8)
-        .map(|thread| {
-            // Held for a moment, at a signal or at a system call of the trial's point.
-            if thread.state == 't' {
-                return format!(
-                    "thread {} `{}`: it runs, and gets signals or makes system calls",
-                    thread.tid, thread.name
-                );
-            }
-            let call = thread.syscall.as_deref().map(|call| format!(" in {call}")).unwrap_or_default();
-            let place = thread.wchan.as_deref().map(|place| format!(" ({place})")).unwrap_or_default();
-            format!("thread {} `{}`: state {}{call}{place}", thread.tid, thread.name, thread.state)
-        })
-        .collect();
+    let mut shown: Vec<String> =
+        agent.threads.iter().take(8).flat_map(|thread| [Some(doing(thread)), stack(thread)]).flatten().collect();
     if agent.threads.len() > 8 {
         shown.push(format!("and {} more threads", agent.threads.len() - 8));
     }
     shown
+}
+
+fn doing(thread: &ThreadRecord) -> String {
+    // Held for a moment, at a signal or at a system call of the trial's point.
+    if thread.state == 't' {
+        return format!("thread {} `{}`: it runs, and gets signals or makes system calls", thread.tid, thread.name);
+    }
+    let call = thread.syscall.as_deref().map(|call| format!(" in {call}")).unwrap_or_default();
+    let place = thread.wchan.as_deref().map(|place| format!(" ({place})")).unwrap_or_default();
+    format!("thread {} `{}`: state {}{call}{place}", thread.tid, thread.name, thread.state)
+}
+
+/// Where in its code a thread was.
+fn stack(thread: &ThreadRecord) -> Option<String> {
+    let said = match thread.stack.as_ref()? {
+        Ok(places) if places.is_empty() => "nothing in it has a name".to_owned(),
+        Ok(places) => places.join(", from "),
+        Err(why) => format!("cannot be read: {why}"),
+    };
+    Some(format!("stack of thread {}: {said}", thread.tid))
 }
 
 /// The last lines of what the agent wrote.

@@ -87,7 +87,7 @@ fn origin(path: &str, evidence: &Evidence) -> (Option<Origin>, Option<String>) {
             let role = holder.role.clone().unwrap_or_else(|| "0".to_owned());
             let when = if occasion == Occasion::Injection { "when it was terminated" } else { "later" };
             return (
-                Some(Origin { role, command: holder.command(), source: None }),
+                Some(Origin { role, command: holder.command(), source: None, line: None }),
                 Some(format!("open in pid {} {when}", holder.id.pid)),
             );
         }

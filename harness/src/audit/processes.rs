@@ -39,12 +39,17 @@ pub(super) fn by_role<'a>(evidence: &'a Evidence, role: &str) -> Option<&'a Proc
 /// Who started a process, as far as the tree tells.
 fn parent_of(evidence: &Evidence, process: &ProcessRecord) -> Option<Origin> {
     let role = process.role.as_deref()?.rsplit_once('.')?.0;
-    Some(Origin { role: role.to_owned(), command: by_role(evidence, role)?.command(), source: None })
+    Some(Origin { role: role.to_owned(), command: by_role(evidence, role)?.command(), source: None, line: None })
 }
 
 /// The agent itself as an origin.
 pub(super) fn leader(evidence: &Evidence) -> Option<Origin> {
-    by_role(evidence, "0").map(|process| Origin { role: "0".to_owned(), command: process.command(), source: None })
+    by_role(evidence, "0").map(|process| Origin {
+        role: "0".to_owned(),
+        command: process.command(),
+        source: None,
+        line: None,
+    })
 }
 
 /// The signals that were sent and to whom.
@@ -298,7 +303,8 @@ pub(super) fn zombies_of(census: &Census, evidence: &Evidence) -> Vec<Found> {
             "the agent was at rest with {count} dead child{} it had not waited for (`{name}`)",
             if count == 1 { "" } else { "ren" }
         );
-        let origin = parent.role.clone().map(|role| Origin { role, command: parent.command(), source: None });
+        let origin =
+            parent.role.clone().map(|role| Origin { role, command: parent.command(), source: None, line: None });
         let one = Found::new(Code::ZombieProcess, name, title, &[]).with_origin(origin);
         if !found.iter().any(|other| other.fingerprint == one.fingerprint) {
             found.push(one);

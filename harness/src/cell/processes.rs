@@ -164,7 +164,7 @@ fn threads(process: impl AsFd + Copy) -> Vec<ThreadRecord> {
             let wchan = read_text(process, &format!("{base}/wchan")).filter(|text| !text.is_empty() && text != "0");
             let number = read_text(process, &format!("{base}/syscall")).as_deref().and_then(parse_syscall);
             let syscall = number.map(super::syscall_name);
-            Some(ThreadRecord { tid, name: stat.name, state: stat.state, wchan, syscall })
+            Some(ThreadRecord { tid, name: stat.name, state: stat.state, wchan, syscall, stack: None })
         })
         .collect()
 }

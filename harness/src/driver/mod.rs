@@ -9,6 +9,7 @@ mod interrupt;
 mod mock;
 mod portable;
 mod session;
+mod stacks;
 mod tracer;
 
 pub use full::FullDriver;

@@ -3,11 +3,12 @@
 use super::again::addressed_again;
 use super::control::{self, Learned};
 use super::gather::Gatherer;
+use super::origin::trace_to_maker;
 use super::parallel::in_parallel;
 use super::plan::{self, Planned, Wanted, default_set};
 use super::second::trials_of_cleanup;
 use super::sweep::{Aimed, Sweep, coverage};
-use super::swept::{about, refused, trace_to_maker};
+use super::swept::{about, refused};
 use crate::audit::{Case, Expected, Found, Rules, audit};
 use crate::driver::{Action, Driver, DriverError, Interrupt, Request};
 use crate::model::{FileTree, Injection, Point, PointSpec, Stdin, Step, Token, TrialPlan};
@@ -305,8 +306,8 @@ pub fn check(
         .count();
     let replay = |token: &Token| format!("{}{token}{}", check.replay.0, check.replay.1);
     let mut findings = gatherer.finish(u32::try_from(tried).unwrap_or(u32::MAX), &check.allows, &check.today, &replay);
-    if let Some(map) = &learned.map {
-        findings.iter_mut().for_each(|finding| trace_to_maker(finding, map, &check.command));
+    if let (Some(map), Some(recorded)) = (&learned.map, &learned.recorded) {
+        findings.iter_mut().for_each(|finding| trace_to_maker(finding, map, &recorded.recording, &check.command));
     }
     let mut run = Run {
         scenario: check.name.clone(),

@@ -9,6 +9,7 @@ mod cleanup;
 mod control;
 mod from_scenario;
 mod gather;
+mod origin;
 mod parallel;
 mod plan;
 mod queue;

@@ -1,25 +1,7 @@
 //! What a report tells of a sweep besides its trials and findings. Pure.
 
-use crate::audit::MAKER_UNKNOWN;
 use crate::model::{Recording, Seen};
 use crate::windows::Map;
-use quietus_reports::{Finding, Origin};
-use std::ffi::OsString;
-
-/// Says of something left at a path who made it, and when.
-pub(super) fn trace_to_maker(finding: &mut Finding, map: &Map, agent: &[OsString]) {
-    let Some(life) = map.life_of(&finding.subject) else { return };
-    let Some(maker) = map.maker(life) else { return };
-    let command = match maker.command {
-        Some(command) => command.to_owned(),
-        None => agent.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" "),
-    };
-    finding.origin = Some(Origin { role: maker.role.to_owned(), command, source: Some(maker.call.to_owned()) });
-    finding.evidence.retain(|line| line != MAKER_UNKNOWN);
-    let last = map.windows.len().saturating_sub(1);
-    let until = if life.last == last { "to the end".to_owned() } else { format!("to window {}", life.last) };
-    finding.life = Some(format!("made in window {}, live {until} of {last}", life.first));
-}
 
 /// What the agent wanted and was refused because it was traced.
 pub(super) fn refused(recording: &Recording) -> Option<String> {

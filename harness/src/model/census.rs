@@ -72,6 +72,9 @@ pub struct ThreadRecord {
     pub wchan: Option<String>,
     /// The system call it is in, by name, where the kernel tells.
     pub syscall: Option<String>,
+    /// Where in its code it is, the innermost place first, or why that cannot be told;
+    /// none where nobody looked.
+    pub stack: Option<Result<Vec<String>, String>>,
 }
 
 /// One process.

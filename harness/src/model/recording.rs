@@ -89,6 +89,9 @@ pub struct Call {
     pub result: Option<i64>,
     /// What only the memory of the process or the moment could tell.
     pub known: Known,
+    /// Where in its code the process was, of a call that makes something:
+    /// `agent.py:41 in run_tool`. None where that could not be told.
+    pub line: Option<String>,
 }
 
 /// What was looked up while a call was made.
@@ -160,6 +163,25 @@ impl Call {
             // Its second descriptor is what is written.
             "copy_file_range" => self.subjects.get(1).map(String::as_str),
             _ => None,
+        }
+    }
+
+    /// Whether it makes something, if it succeeds, that can outlive its process: a path,
+    /// a process, a System V or POSIX object.
+    pub fn makes(&self) -> bool {
+        let flags = |index: usize| self.arguments.get(index).map_or(0, |flags| *flags as i32);
+        match self.name.as_str() {
+            "open" => self.known == Known::Existed(false) && flags(1) & libc::O_CREAT != 0,
+            "openat" => self.known == Known::Existed(false) && flags(2) & libc::O_CREAT != 0,
+            // Its flags stand in memory.
+            "creat" | "openat2" => self.known == Known::Existed(false),
+            "mkdir" | "mkdirat" | "mknod" | "mknodat" | "link" | "linkat" | "symlink" | "symlinkat" | "rename"
+            | "renameat" | "renameat2" | "bind" | "fork" | "vfork" | "clone3" => true,
+            "clone" => flags(0) & libc::CLONE_THREAD == 0,
+            "shmget" | "semget" => flags(2) & libc::IPC_CREAT != 0 || flags(0) == libc::IPC_PRIVATE,
+            "msgget" => flags(1) & libc::IPC_CREAT != 0 || flags(0) == libc::IPC_PRIVATE,
+            "mq_open" => flags(1) & libc::O_CREAT != 0,
+            _ => false,
         }
     }
 

@@ -29,7 +29,10 @@ pub use mask::unblock;
 pub use pidfd::{become_subreaper, send_signal, signal_group};
 pub use program::{Program, ProgramError, Role, Stdio};
 pub use step::{SetupStep, Slot};
-pub use trace::{Birth, Stop, Stopped, Syscall, Until, Waited, is_stopped_for, look, seize, wait};
+pub use trace::{
+    Birth, Registers, Stop, Stopped, Syscall, Until, Waited, await_stop, interrupt, is_stopped_for, look, seize,
+    seize_alone, wait,
+};
 pub use wire::{Command, Report, SLOTS};
 
 pub(crate) use remove::{remove_groups, remove_tree};

@@ -7,6 +7,7 @@
 
 use super::child::errno;
 use rustix::io::Errno;
+use std::time::{Duration, Instant};
 
 /// The options that every tracee has: its children and threads are traced too,
 /// and all of them end when the tracer does.
@@ -112,6 +113,22 @@ pub struct Syscall {
     pub result: i64,
 }
 
+/// Where a stopped thread is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Registers {
+    /// Its next instruction.
+    pub instruction: u64,
+    /// The end of its stack.
+    pub stack: u64,
+    /// What its frame pointer would be, where its program has one.
+    pub frame: u64,
+    /// Where it returns to, on machines that have a register for that; else 0.
+    pub link: u64,
+    /// What tells its thread-local memory from that of other threads: on x86-64 with
+    /// glibc or musl the value of pthread_self(3). Zero where it is not known.
+    pub thread: u64,
+}
+
 fn request(request: libc::c_uint, tid: i32, address: usize, data: usize) -> Result<libc::c_long, Errno> {
     // SAFETY: callers pass a request whose address and data are numbers, or point
     // to what the kernel reads or fills; a tid that is no tracee of ours is refused.
@@ -134,6 +151,42 @@ pub fn seize(tid: i32) -> Result<(), Errno> {
     request(libc::PTRACE_SEIZE, tid, 0, OPTIONS as usize).map(drop)
 }
 
+/// Starts to trace a thread and nothing that it makes; it goes on running, and so it
+/// does when the tracer ends.
+///
+/// # Errors
+/// PERM where the kernel's policy forbids it or somebody else traces it, SRCH when it
+/// is gone.
+pub fn seize_alone(tid: i32) -> Result<(), Errno> {
+    request(libc::PTRACE_SEIZE, tid, 0, 0).map(drop)
+}
+
+/// Asks a tracee of this thread to stop. That it has is heard by [`wait`], or by
+/// [`await_stop`]; a thread that cannot be interrupted stops only later.
+///
+/// # Errors
+/// SRCH when it is gone or no tracee of this thread.
+pub fn interrupt(tid: i32) -> Result<(), Errno> {
+    request(libc::PTRACE_INTERRUPT, tid, 0, 0).map(drop)
+}
+
+/// How often it is looked whether a tracee has stopped.
+const LOOK_EVERY: Duration = Duration::from_micros(100);
+
+/// Waits until this tracee has stopped for whatever reason, but not longer than that.
+/// `None` when it has not, or has ended.
+pub fn await_stop(tid: i32, patience: Duration) -> Option<(Stopped, Stop)> {
+    let deadline = Instant::now() + patience;
+    loop {
+        match wait_for(tid, libc::WNOHANG)? {
+            Some(Waited::Stopped(stopped, stop)) => return Some((stopped, stop)),
+            Some(_) => return None,
+            None if Instant::now() >= deadline => return None,
+            None => std::thread::sleep(LOOK_EVERY),
+        }
+    }
+}
+
 /// Waits for this thread's tracees.
 pub fn wait() -> Waited {
     wait_with(0).unwrap_or(Waited::Nobody)
@@ -145,14 +198,19 @@ pub fn look() -> Option<Waited> {
 }
 
 fn wait_with(flags: libc::c_int) -> Option<Waited> {
+    wait_for(-1, flags).unwrap_or(Some(Waited::Nobody))
+}
+
+/// `None` when there is nobody to wait for, `Some(None)` when nothing has happened.
+fn wait_for(whom: i32, flags: libc::c_int) -> Option<Option<Waited>> {
     let mut status = 0;
     loop {
         // SAFETY: the status is ours. WNOTHREAD leaves the children of other threads alone.
-        let tid = unsafe { libc::waitpid(-1, &raw mut status, libc::__WALL | libc::__WNOTHREAD | flags) };
+        let tid = unsafe { libc::waitpid(whom, &raw mut status, libc::__WALL | libc::__WNOTHREAD | flags) };
         match tid {
-            0 => return None,
-            1.. => return Some(heard(tid, status)),
-            _ if errno() != libc::EINTR => return Some(Waited::Nobody),
+            0 => return Some(None),
+            1.. => return Some(Some(heard(tid, status))),
+            _ if errno() != libc::EINTR => return None,
             _ => {}
         }
     }
@@ -270,6 +328,11 @@ impl Stopped {
         registers::rewind(self.tid, syscall)
     }
 
+    /// Where it is. `None` when it was killed, or this architecture is not known.
+    pub fn registers(&self) -> Option<Registers> {
+        registers::place(self.tid).ok()
+    }
+
     /// Copies memory of the tracee, up to the first page that cannot be read.
     pub fn read_memory(&self, address: u64, buffer: &mut [u8]) -> usize {
         let local = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
@@ -300,7 +363,7 @@ struct Info {
 
 #[cfg(target_arch = "x86_64")]
 mod registers {
-    use super::{Errno, Syscall, request};
+    use super::{Errno, Registers, Syscall, request};
 
     fn get(tid: i32) -> Result<libc::user_regs_struct, Errno> {
         // SAFETY: plain data.
@@ -311,6 +374,17 @@ mod registers {
 
     fn set(tid: i32, registers: &libc::user_regs_struct) -> Result<(), Errno> {
         request(libc::PTRACE_SETREGS, tid, 0, std::ptr::from_ref(registers).expose_provenance()).map(drop)
+    }
+
+    pub(super) fn place(tid: i32) -> Result<Registers, Errno> {
+        let registers = get(tid)?;
+        Ok(Registers {
+            instruction: registers.rip,
+            stack: registers.rsp,
+            frame: registers.rbp,
+            link: 0,
+            thread: registers.fs_base,
+        })
     }
 
     pub(super) fn set_number(tid: i32, number: i64) -> Result<(), Errno> {
@@ -337,7 +411,7 @@ mod registers {
 
 #[cfg(target_arch = "aarch64")]
 mod registers {
-    use super::{Errno, Syscall, request};
+    use super::{Errno, Registers, Syscall, request};
 
     const NT_PRSTATUS: usize = 1;
     const NT_ARM_SYSTEM_CALL: usize = 0x404;
@@ -357,6 +431,12 @@ mod registers {
     fn set(tid: i32, mut registers: libc::user_regs_struct) -> Result<(), Errno> {
         let mut vector = vector(&mut registers);
         request(libc::PTRACE_SETREGSET, tid, NT_PRSTATUS, (&raw mut vector).expose_provenance()).map(drop)
+    }
+
+    pub(super) fn place(tid: i32) -> Result<Registers, Errno> {
+        let registers = get(tid)?;
+        let [.., frame, link] = registers.regs;
+        Ok(Registers { instruction: registers.pc, stack: registers.sp, frame, link, thread: 0 })
     }
 
     pub(super) fn set_number(tid: i32, number: i64) -> Result<(), Errno> {
@@ -383,7 +463,11 @@ mod registers {
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod registers {
-    use super::{Errno, Syscall};
+    use super::{Errno, Registers, Syscall};
+
+    pub(super) fn place(_: i32) -> Result<Registers, Errno> {
+        Err(Errno::NOSYS)
+    }
 
     pub(super) fn set_number(_: i32, _: i64) -> Result<(), Errno> {
         Err(Errno::NOSYS)

@@ -111,13 +111,19 @@ pub struct Maker<'a> {
     pub command: Option<&'a str>,
     /// The system call.
     pub call: &'a str,
+    /// Its place in the recording.
+    pub index: usize,
+}
+
+/// The pattern of a name: of several of one pattern the second is called `… (2)`.
+fn pattern_of(name: &str) -> &str {
+    let number = name.rsplit_once(" (").filter(|(_, number)| number.trim_end_matches(')').parse::<usize>().is_ok());
+    number.map_or(name, |(pattern, _)| pattern)
 }
 
 /// Whether a path is one of a pattern.
 fn fits(name: &str, path: &str) -> bool {
-    // Of several the second is called `… (2)`.
-    let number = name.rsplit_once(" (").filter(|(_, number)| number.trim_end_matches(')').parse::<usize>().is_ok());
-    let pattern = number.map_or(name, |(pattern, _)| pattern);
+    let pattern = pattern_of(name);
     pattern == path
         || (pattern.contains('*')
             && globset::GlobBuilder::new(&names::as_glob(pattern))
@@ -231,12 +237,17 @@ impl Map {
         order::chosen(self)
     }
 
-    /// The life of what was made at this path, in this run or another: of all whose
-    /// pattern it is one of, the first with the narrowest.
-    pub fn life_of(&self, path: &str) -> Option<&Life> {
-        let narrow = |life: &Life| life.thing.path().map_or(0, |name| name.chars().filter(|part| *part != '*').count());
-        let fitting = |life: &&Life| life.thing.is_made() && life.thing.path().is_some_and(|known| fits(known, path));
-        self.lives.iter().filter(fitting).min_by_key(|life| std::cmp::Reverse(narrow(life)))
+    /// The lives of what was made at this path, in this run or another, one after the
+    /// other. Names that differ from run to run can stand for several things; of several
+    /// names that fit, the one that says most does.
+    pub fn lives_of(&self, path: &str) -> Vec<&Life> {
+        let fitting = self.lives.iter().filter(|life| life.thing.is_made() && life.thing.is_at(path));
+        let literal = |name: &str| pattern_of(name).chars().filter(|one| *one != '*').count();
+        let says = |life: &&Life| life.thing.path().map_or(0, literal);
+        let mut lives: Vec<&Life> = fitting.collect();
+        let most = lives.iter().map(says).max().unwrap_or(0);
+        lives.retain(|life| says(life) == most);
+        lives
     }
 
     /// Who made what lives that life: its place in the tree, what it ran, and the call.
@@ -248,7 +259,7 @@ impl Map {
             Thing::Process { role: other, command } if other == role => Some(command.as_str()),
             _ => None,
         });
-        Some(Maker { role, command, call: &opening.point.name })
+        Some(Maker { role, command, call: &opening.point.name, index: opening.index })
     }
 
     /// What a signal to the agent's own process would do in this window.

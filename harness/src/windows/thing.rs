@@ -120,6 +120,11 @@ impl Thing {
         }
     }
 
+    /// Whether it is or lies at this path, in this run or another.
+    pub fn is_at(&self, path: &str) -> bool {
+        self.path().is_some_and(|known| super::fits(known, path))
+    }
+
     /// The process that loses it by ending.
     pub(super) fn owner(&self) -> Option<&str> {
         match self {

@@ -75,9 +75,10 @@ fn origin_line(origin: &Origin) -> String {
     let role = escape_terminal(&origin.role);
     let command = escape_terminal(&origin.command);
     let who = if role == "0" { "the agent".to_owned() } else { format!("process {role} of its tree") };
-    match &origin.source {
-        Some(source) => format!("{who}: {command} ({})", escape_terminal(source)),
-        None => format!("{who}: {command}"),
+    match (origin.source.as_deref().map(escape_terminal), origin.line.as_deref().map(escape_terminal)) {
+        (Some(source), Some(line)) => format!("{who}: {command} ({source}, {line})"),
+        (Some(known), None) | (None, Some(known)) => format!("{who}: {command} ({known})"),
+        (None, None) => format!("{who}: {command}"),
     }
 }
 

@@ -115,7 +115,8 @@ fn hostile(text: &str) -> Report {
     finding.life = Some(text.into());
     finding.evidence = vec![text.into()];
     finding.replay = text.into();
-    finding.origin = Some(Origin { role: text.into(), command: text.into(), source: Some(text.into()) });
+    finding.origin =
+        Some(Origin { role: text.into(), command: text.into(), source: Some(text.into()), line: Some(text.into()) });
     let mut accepted = finding.clone();
     accepted.accepted = Some(text.into());
     let mut trial = sample::trial(0, text);

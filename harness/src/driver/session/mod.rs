@@ -8,6 +8,7 @@ mod open;
 mod output;
 mod place;
 mod roles;
+mod stacked;
 mod streams;
 
 pub(super) use open::open_in;

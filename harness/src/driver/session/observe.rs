@@ -68,6 +68,9 @@ impl<P: Place> TrialSession<P> {
         // still to report who has ended, or somebody is too quick to be seen.
         let unseen = nobody && self.is_not_known_to_be_empty();
         self.assign_roles(&mut processes);
+        if occasion == Occasion::GraceEnd {
+            self.add_stacks(&mut processes);
+        }
         let listeners = self.cell.listeners(&processes);
         let unix = unix_sockets(self.cell.proc(), &processes);
         let shares_network = !listeners.is_empty() || unix.abstract_name;

@@ -4,6 +4,7 @@
 //! for that. The session tells it what to wait for, hears over a descriptor that
 //! it holds somebody, does what is to be done there, and lets it go.
 
+mod asked;
 mod ends;
 mod letterbox;
 mod recorder;
@@ -16,6 +17,7 @@ mod tree;
 use crate::driver::DriverError;
 use crate::model::{AtExit, FailedCall, Fault, Recording, SyscallPoint};
 use crate::sys::{Filter, Gate, Program};
+use asked::Asked;
 use letterbox::Letterbox;
 use recorder::Recorder;
 use rustix::fd::{AsRawFd, BorrowedFd, OwnedFd};
@@ -70,6 +72,7 @@ struct Shared {
     failed: Mutex<Vec<FailedCall>>,
     /// The places in the tree of the processes, by their pids in the cell.
     roles: Mutex<BTreeMap<i32, String>>,
+    stacks: Asked,
 }
 
 impl Shared {
@@ -120,6 +123,7 @@ impl Tracer {
             faults: Mutex::default(),
             failed: Mutex::default(),
             roles: Mutex::default(),
+            stacks: Asked::default(),
         });
         let (orders, obeyed) = channel();
         let (theirs, recorder, untraced) = (Arc::clone(&shared), record.then(Recorder::default), !needed);
@@ -155,6 +159,16 @@ impl Tracer {
     /// processes only now and then misses some; a tracer has seen each be born.
     pub(super) fn role(&self, pid: i32) -> Option<String> {
         self.shared.roles.lock().unwrap_or_else(PoisonError::into_inner).get(&pid).cloned()
+    }
+
+    /// The stacks of the agent's threads, by their ids on this machine, as far as they
+    /// could be had by then. `ask` sends the agent SIGSTOP, which its tracer takes for
+    /// the question. `None` when nobody is traced any more.
+    pub(super) fn stacks(&self, ask: impl FnOnce(), patience: Duration) -> Option<BTreeMap<i32, Vec<String>>> {
+        if self.thread.as_ref().is_none_or(JoinHandle::is_finished) {
+            return None;
+        }
+        Some(self.shared.stacks.ask(ask, patience))
     }
 
     /// Whether a point cannot be reached without it.

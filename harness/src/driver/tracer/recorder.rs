@@ -4,12 +4,16 @@ use super::status;
 use super::subject::{self, subjects};
 use super::table;
 use crate::cell::ScreenScanner;
+use crate::driver::stacks::{Stacks, Taken};
 use crate::model::{Call, Deed, Disposition, Ended, Known, LockType, Recording, Seen};
 use crate::sys::{Stopped, Syscall};
 use std::time::{Duration, Instant};
 
 /// At most so much is kept of one run.
 const MOST: usize = 200_000;
+
+/// So many stacks are taken of one run: those of its first calls that make something.
+const MOST_STACKS: usize = 500;
 
 /// No more of one write to a terminal is looked at.
 const MOST_DRAWN: usize = 64 * 1024;
@@ -25,6 +29,8 @@ pub(super) struct Begun {
     thread: u32,
     began: Instant,
     call: Call,
+    /// Of a call that makes something.
+    stack: Option<Taken>,
 }
 
 impl Begun {
@@ -45,6 +51,9 @@ pub(super) struct Recorder {
     seen: Vec<(Begun, Option<Instant>, Option<Ended>)>,
     screen: ScreenScanner,
     omitted: u64,
+    stacks: Stacks,
+    /// How many stacks were taken.
+    taken: usize,
 }
 
 impl Recorder {
@@ -57,8 +66,20 @@ impl Recorder {
         let socket = number.and_then(|number| subject::descriptor(stopped.tid(), number as u32));
         let to_terminal = name == "write" && subjects.iter().any(|subject| is_terminal(subject));
         let known = if to_terminal { self.draws(stopped, call) } else { before(stopped, name, call, &subjects) };
-        let call = Call { name: name.to_owned(), arguments: call.arguments, subjects, socket, result: None, known };
-        Some(Begun { role: who.0.to_owned(), thread: who.1, began: Instant::now(), call })
+        let call = Call {
+            name: name.to_owned(),
+            arguments: call.arguments,
+            subjects,
+            socket,
+            result: None,
+            known,
+            line: None,
+        };
+        let began = Instant::now();
+        let wanted = call.makes() && self.taken < MOST_STACKS && !makes_a_thread(stopped, &call);
+        let stack = wanted.then(|| self.stacks.take(stopped));
+        self.taken += usize::from(wanted);
+        Some(Begun { role: who.0.to_owned(), thread: who.1, began, call, stack })
     }
 
     /// Something is about to be written to a terminal.
@@ -88,7 +109,7 @@ impl Recorder {
     pub(super) fn ended(&mut self, role: &str, status: i32) {
         let Some(ended) = Ended::from_wait_status(status) else { return };
         let now = Instant::now();
-        let begun = Begun { role: role.to_owned(), thread: 0, began: now, call: Call::default() };
+        let begun = Begun { role: role.to_owned(), thread: 0, began: now, call: Call::default(), stack: None };
         self.keep(begun, Some(now), Some(ended));
     }
 
@@ -102,7 +123,10 @@ impl Recorder {
 
     /// All of it, in the time of a run that started then and took so long. Who was
     /// ended after that was ended with the run.
-    pub(super) fn finish(self, started: Instant, end: Duration) -> Recording {
+    pub(super) fn finish(mut self, started: Instant, end: Duration) -> Recording {
+        for (begun, ..) in &mut self.seen {
+            begun.call.line = begun.stack.take().and_then(|stack| self.stacks.own_line(&stack));
+        }
         let since = |at: Instant| at.checked_duration_since(started).unwrap_or(Duration::ZERO);
         let seen = self.seen.into_iter().map(|(begun, until, ended)| Seen {
             role: begun.role,
@@ -113,6 +137,15 @@ impl Recorder {
         });
         Recording { seen: seen.filter(|seen| seen.began < end).collect(), omitted: self.omitted, end }
     }
+}
+
+/// The flags of clone3(2) stand in memory.
+fn makes_a_thread(stopped: &Stopped, call: &Call) -> bool {
+    let mut flags = [0u8; 8];
+    let [address, ..] = call.arguments;
+    call.name == "clone3"
+        && stopped.read_memory(address, &mut flags) == flags.len()
+        && u64::from_ne_bytes(flags) & libc::CLONE_THREAD as u64 != 0
 }
 
 /// The modes of a terminal, as the kernel's `struct termios` has them.

@@ -7,10 +7,12 @@ use super::subject::subjects;
 use super::table::{name_of, number};
 use super::tree::Tree;
 use super::{Aim, News, Order, Shared, Wanted};
+use crate::driver::stacks::{MOST_PLACES, MOST_THREADS, Stacks};
 use crate::model::{FailedCall, Fits, Known, Side, succeeded};
 use crate::sys::{self, AUDIT_ARCH, Birth, FOREIGN, Gate, Stop, Stopped, Syscall, Until, Waited};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
@@ -26,12 +28,12 @@ struct Sight {
 /// What a thread is in the middle of.
 enum Doing {
     /// A call that counts for these aims if it succeeds, and is recorded.
-    Watched(Syscall, Vec<usize>, Option<Begun>),
+    Watched(Syscall, Vec<usize>, Option<Box<Begun>>),
     /// A call that was skipped, to be made again once the thread is let go; and
     /// the operation whose point it is.
     Skipped(Syscall, usize),
     /// A call that was skipped and fails with this error, which is recorded.
-    Failing(i32, Option<Begun>),
+    Failing(i32, Option<Box<Begun>>),
 }
 
 /// Somebody is held until the agent has got a signal.
@@ -64,6 +66,9 @@ struct Tracing<'a> {
     failing: BTreeMap<i32, i32>,
     /// Whether the agent is let go of once it has started.
     untraced: bool,
+    /// The threads whose stacks are still to be taken.
+    unread: BTreeSet<i32>,
+    stacks: Stacks,
 }
 
 /// What a tracer has seen once nobody is left.
@@ -109,6 +114,8 @@ pub(super) fn run(
         kept: None,
         failing: BTreeMap::new(),
         untraced,
+        unread: BTreeSet::new(),
+        stacks: Stacks::default(),
     };
     tracing.tree.root(tid);
     loop {
@@ -152,7 +159,7 @@ impl Tracing<'_> {
         let doing = self.doing.remove(&tid);
         if let Some(recorder) = &mut self.recorder {
             if let Some(Doing::Watched(_, _, Some(begun)) | Doing::Failing(_, Some(begun))) = doing {
-                recorder.never_left(begun);
+                recorder.never_left(*begun);
             }
             if self.tree.is_process(tid) {
                 recorder.ended(self.tree.role(tid), status);
@@ -162,6 +169,9 @@ impl Tracing<'_> {
         self.failing.remove(&tid);
         self.early.remove(&tid);
         self.known.remove(&tid);
+        if self.unread.remove(&tid) && self.unread.is_empty() {
+            self.shared.stacks.over();
+        }
         self.tree.ended(tid);
         self.adopt();
     }
@@ -180,9 +190,33 @@ impl Tracing<'_> {
         }
     }
 
+    /// What is asked by a signal that does nothing else: the stacks of the agent's
+    /// threads. Each is taken at the thread's next stop, whatever that is.
+    fn is_asked(&mut self, tid: i32, stop: Stop) -> bool {
+        let asked = stop == Stop::Signal(libc::SIGSTOP)
+            && self.tree.is_agent(tid)
+            && self.shared.stacks.asked.swap(false, Ordering::SeqCst);
+        if asked {
+            let others = self.tree.agent_threads().filter(|other| *other != tid).take(MOST_THREADS - 1);
+            self.unread = others.filter(|other| sys::interrupt(*other).is_ok()).chain([tid]).collect();
+        }
+        asked
+    }
+
+    fn read_stack(&mut self, stopped: &Stopped) {
+        if self.unread.remove(&stopped.tid()) {
+            let taken = self.stacks.take(stopped);
+            let lines = self.stacks.lines(&taken, MOST_PLACES);
+            self.shared.stacks.tell(stopped.tid(), lines, self.unread.is_empty());
+        }
+    }
+
     fn stopped(&mut self, stopped: Stopped, stop: Stop) {
         let tid = stopped.tid();
+        let asked = self.is_asked(tid, stop);
+        self.read_stack(&stopped);
         match stop {
+            Stop::Signal(_) if asked => stopped.resume(Until::NextStop, 0),
             Stop::Attached if !self.known.contains(&tid) => {
                 self.early.insert(tid, stopped);
                 self.adopt();
@@ -206,7 +240,7 @@ impl Tracing<'_> {
                     self.hold(stopped, News::Executed);
                 } else if let Some(Doing::Watched(_, aims, begun)) = watched {
                     if let (Some(recorder), Some(begun)) = (&mut self.recorder, begun) {
-                        recorder.leaves(begun, 0, Some(Known::Program(command_line(tid))));
+                        recorder.leaves(*begun, 0, Some(Known::Program(command_line(tid))));
                     }
                     // An exec that succeeds never returns: this is its end.
                     self.succeeded(stopped, aims);
@@ -255,7 +289,7 @@ impl Tracing<'_> {
         {
             // Noted now, so that nothing the child does is noted before it.
             let (role, borrowed) = (self.tree.role(child).to_owned(), birth == Birth::Vfork);
-            recorder.leaves(begun, inner_pid(child).into(), Some(Known::Born { role, borrowed }));
+            recorder.leaves(*begun, inner_pid(child).into(), Some(Known::Born { role, borrowed }));
         }
         if process == child {
             let role = self.tree.role(child).to_owned();
@@ -326,13 +360,13 @@ impl Tracing<'_> {
         let fails = self.failing.remove(&tid).filter(|_| again).or_else(|| self.fault(call.number));
         if let Some(errno) = fails.filter(|_| stopped.skip().is_ok()) {
             self.note_failure(&stopped, &call);
-            self.doing.insert(tid, Doing::Failing(errno, begun));
+            self.doing.insert(tid, Doing::Failing(errno, begun.map(Box::new)));
             return stopped.resume(Until::SyscallExit, 0);
         }
         if after.is_empty() && begun.is_none() {
             return stopped.resume(Until::NextStop, 0);
         }
-        self.doing.insert(tid, Doing::Watched(call, after, begun));
+        self.doing.insert(tid, Doing::Watched(call, after, begun.map(Box::new)));
         stopped.resume(Until::SyscallExit, 0);
     }
 
@@ -350,7 +384,7 @@ impl Tracing<'_> {
                 let result = -i64::from(errno);
                 let _ = stopped.set_result(result);
                 if let (Some(recorder), Some(begun)) = (&mut self.recorder, begun) {
-                    recorder.leaves(begun, result, None);
+                    recorder.leaves(*begun, result, None);
                 }
                 stopped.resume(Until::NextStop, 0);
             }
@@ -358,7 +392,7 @@ impl Tracing<'_> {
                 let result = stopped.syscall().map(|made| outcome(&stopped, &call, made.result));
                 if let (Some(recorder), Some(begun), Some(result)) = (&mut self.recorder, begun, result) {
                     let known = begun.after(&stopped);
-                    recorder.leaves(begun, result, known);
+                    recorder.leaves(*begun, result, known);
                 }
                 let made = |index: &usize| {
                     let name = self.sights.get(*index).map_or("", |sight| sight.aim.point.name.as_str());
