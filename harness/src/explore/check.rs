@@ -1,6 +1,7 @@
 //! One check from start to end: control, trials, confirmation, report.
 
 use super::again::addressed_again;
+use super::blame::blame;
 use super::control::{self, Learned};
 use super::gather::Gatherer;
 use super::origin::trace_to_maker;
@@ -15,7 +16,8 @@ use crate::model::{FileTree, Injection, Point, PointSpec, Stdin, Step, Token, Tr
 use crate::scenario::{Allow, Kind, Second, Strategy};
 use crate::trial::{Limits, Outcome, TrialRecord, What, run_trial};
 use crate::windows::Map;
-use quietus_reports::{AgentKind, Run, Trial, Verdict};
+use quietus_reports::{AgentKind, Finding, Run, Trial, Verdict};
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -307,7 +309,11 @@ pub fn check(
     let replay = |token: &Token| format!("{}{token}{}", check.replay.0, check.replay.1);
     let mut findings = gatherer.finish(u32::try_from(tried).unwrap_or(u32::MAX), &check.allows, &check.today, &replay);
     if let (Some(map), Some(recorded)) = (&learned.map, &learned.recorded) {
-        findings.iter_mut().for_each(|finding| trace_to_maker(finding, map, &recorded.recording, &check.command));
+        let send = check.send.clone().unwrap_or_else(Injection::usual);
+        for finding in &mut findings {
+            trace_to_maker(finding, map, &recorded.recording, &check.command);
+            blame(finding, map, &send, &left_in(finding, &trials, &shown));
+        }
     }
     let mut run = Run {
         scenario: check.name.clone(),
@@ -326,6 +332,13 @@ pub fn check(
         verdict => verdict,
     };
     Ok(run)
+}
+
+/// The windows in which a finding was seen after a single injection.
+fn left_in(finding: &Finding, trials: &[Trial], shown: &[(Planned, Vec<usize>)]) -> BTreeSet<usize> {
+    let single = trials.iter().zip(shown).filter(|(_, (planned, _))| planned.plan.acts.len() == 1);
+    let with_it = single.filter(|(trial, _)| trial.findings.contains(&finding.fingerprint));
+    with_it.filter_map(|(trial, _)| usize::try_from(trial.window?).ok()).collect()
 }
 
 /// An agent that fails by itself shows nothing of how it would be terminated.

@@ -4,6 +4,7 @@
 //! runs them and gathers their findings into a [`quietus_reports::Run`].
 
 mod again;
+mod blame;
 mod check;
 mod cleanup;
 mod control;

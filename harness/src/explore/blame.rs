@@ -1,0 +1,136 @@
+//! Why a termination left what it left, as far as the windows tell. Pure.
+
+use crate::model::{Disposition, Injection, Signal, Step, Target};
+use crate::windows::{Map, Thing, Window};
+use quietus_reports::{Finding, Group};
+use std::collections::BTreeSet;
+
+/// What the agent's own process does with a signal in a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Does {
+    Default,
+    Handles,
+    /// It is ignored or waits.
+    Nothing,
+}
+
+fn does(window: &Window, signal: Signal) -> Does {
+    if window.blocked >> (signal.number() - 1) & 1 == 1 {
+        return Does::Nothing;
+    }
+    let set = window.live.iter().find_map(|thing| match thing {
+        Thing::Signal { role, number, does, .. } if role == "0" && *number == signal.number() => Some(*does),
+        _ => None,
+    });
+    match set {
+        Some(Disposition::Handled) => Does::Handles,
+        Some(Disposition::Ignored) => Does::Nothing,
+        Some(Disposition::Default) | None => Does::Default,
+    }
+}
+
+/// Says of what was left that the signal ended the agent by its default action: since
+/// it has no handler, not yet, or no more. `seen` are the windows in which it was left.
+pub(super) fn blame(finding: &mut Finding, map: &Map, send: &Injection, seen: &BTreeSet<usize>) {
+    let [Step::Signal(signal, Target::Leader | Target::Group)] = send.steps() else { return };
+    let about_ending = matches!(finding.code.group(), Group::Ending | Group::Descriptors);
+    if finding.cause.is_some() || about_ending || *signal == Signal::KILL {
+        return;
+    }
+    let at = |number: &usize| map.windows.get(*number).map(|window| does(window, *signal));
+    let (Some(first), Some(last)) = (seen.first(), seen.last()) else { return };
+    if !seen.iter().all(|number| at(number) == Some(Does::Default)) {
+        return;
+    }
+    let handles = |window: &&Window| does(window, *signal) == Does::Handles;
+    let before = map.windows.iter().take(*first).rev().find(handles);
+    let after = map.windows.iter().skip(last + 1).find(handles);
+    finding.cause = match (before, after) {
+        (None, None) if !map.windows.iter().any(|window| handles(&window)) => {
+            Some(format!("SIG{signal} has its default action all the time: the agent ends without cleaning up"))
+        }
+        (None, Some(set)) => Some(format!(
+            "SIG{signal} has its default action until window {}, in which the agent handles it: this is there before",
+            set.number
+        )),
+        (Some(unset), None) => Some(format!(
+            "SIG{signal} has its default action again after window {}: this is still there then",
+            unset.number
+        )),
+        _ => None,
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::windows::Life;
+    use quietus_reports::{Code, Severity};
+    use std::time::Duration;
+
+    /// Windows in which TERM is handled (`h`), blocked (`b`), ignored (`i`) or neither.
+    fn map(windows: &str) -> Map {
+        let window = |(number, what): (usize, char)| {
+            let signal = |does| Thing::Signal { role: "0".to_owned(), number: Signal::TERM.number(), does, version: 0 };
+            let live = match what {
+                'h' => BTreeSet::from([signal(Disposition::Handled)]),
+                'i' => BTreeSet::from([signal(Disposition::Ignored)]),
+                _ => BTreeSet::new(),
+            };
+            let blocked = if what == 'b' { 1 << (Signal::TERM.number() - 1) } else { 0 };
+            let at = Duration::ZERO;
+            Window { number, opened: None, at, live, kind: number, left: BTreeSet::new(), blocked, wait: None }
+        };
+        let lives: Vec<Life> = Vec::new();
+        let windows = windows.chars().enumerate().map(window).collect();
+        Map { windows, lives, kept: BTreeSet::new(), end: Duration::ZERO, omitted: 0 }
+    }
+
+    fn cause(windows: &str, seen: &[usize], send: &str) -> Option<String> {
+        let mut finding = Finding {
+            code: Code::TempFile,
+            severity: Severity::Error,
+            fingerprint: String::new(),
+            title: String::new(),
+            subject: "/tmp/x".to_owned(),
+            origin: None,
+            life: None,
+            points: Vec::new(),
+            hits: 1,
+            tried: 1,
+            confirmed: None,
+            cause: None,
+            evidence: Vec::new(),
+            accepted: None,
+            token: String::new(),
+            replay: String::new(),
+        };
+        blame(&mut finding, &map(windows), &send.parse().expect("an injection"), &seen.iter().copied().collect());
+        finding.cause
+    }
+
+    #[test]
+    fn a_handler_that_is_missing_late_or_gone() {
+        assert!(cause("....", &[1, 2], "TERM").expect("a cause").contains("all the time"));
+        assert!(cause("...hh.", &[1, 2], "TERM").expect("a cause").contains("until window 3"));
+        assert!(cause(".hh..", &[3, 4], "TERM").expect("a cause").contains("after window 2"));
+    }
+
+    #[test]
+    fn where_it_is_not_the_default_action_nothing_is_said() {
+        for (windows, seen) in [
+            ("..hh.", &[2][..]),
+            ("..hh.", &[1, 2]),
+            (".h.h.", &[2]),
+            ("..bb.", &[2]),
+            ("..ii.", &[3]),
+            ("....", &[]),
+            ("....", &[9]),
+        ] {
+            assert_eq!(cause(windows, seen, "TERM"), None, "{windows} {seen:?}");
+        }
+        for send in ["KILL", "stdin-eof", "TERM,1s,INT", "TERM@all"] {
+            assert_eq!(cause("....", &[1], send), None, "{send}");
+        }
+    }
+}
