@@ -12,12 +12,11 @@ use quietus::audit::Rules;
 use quietus::cell::CellOptions;
 use quietus::driver::{Containment, Driver, DriverError, FullDriver, Interrupt, PortableDriver, PortableOptions};
 use quietus::explore::{Check, DEFAULT_GRACE, Planned, check};
-use quietus::model::{Act, Injection, Point, PointSpec, Stdin, Step, TrialPlan, format_span};
+use quietus::model::{Act, Injection, Point, PointSpec, Stdin, Step, TrialPlan};
 use quietus::scenario::{Kind, Strategy};
 use quietus_reports::{Format, Gate, Guarantee, Host, Report, Run, Totals};
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::Duration;
 
 pub(crate) fn run(arguments: CheckArguments, interrupt: &Interrupt) -> Result<Exit, Failure> {
     output::plan(&arguments.output)?;
@@ -250,9 +249,4 @@ pub(crate) fn report(runs: Vec<Run>, guarantee: Guarantee, started: &jiff::Zoned
         totals,
         verdict,
     }
-}
-
-/// A span for a person.
-pub(crate) fn shown_span(span: Duration) -> String {
-    format_span(Duration::from_micros(u64::try_from(span.as_micros()).unwrap_or(u64::MAX)))
 }

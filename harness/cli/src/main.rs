@@ -11,6 +11,7 @@ mod quote;
 mod replaying;
 mod scenarios;
 mod sweeping;
+mod timeline;
 
 use args::{Arguments, Command, ExplainArguments, SchemaFormat};
 use clap::{CommandFactory, Parser};

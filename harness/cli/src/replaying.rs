@@ -1,20 +1,18 @@
 //! `quietus replay`: one trial again, with its whole timeline.
 
 use crate::args::{AgentArguments, Arguments, Command, FormatArgument, ReplayArguments, RunnerArguments};
-use crate::checking::{self, shown_span};
+use crate::checking;
 use crate::exit::{Exit, Failure};
 use crate::progress::Shown;
 use crate::quote::split;
+use crate::timeline::timeline;
 use crate::{output, scenarios};
 use clap::Parser as _;
-use quietus::driver::{Action, Driver, Event, Interrupt, Occasion};
+use quietus::driver::{Driver, Interrupt};
 use quietus::explore::{Check, replay};
 use quietus::model::{Token, TrialPlan};
-use quietus::trial::{TrialRecord, What};
-use quietus_reports::escape::escape_terminal;
 use quietus_reports::{Report, Severity, from_json};
 use std::ffi::OsString;
-use std::fmt::Write as _;
 use std::path::Path;
 
 pub(crate) fn run(arguments: ReplayArguments, interrupt: &Interrupt) -> Result<Exit, Failure> {
@@ -116,42 +114,4 @@ fn choose(report: &Report, finding: Option<&str>) -> Result<(String, String), Fa
         })
     })?;
     Ok((one.token.clone(), one.replay.clone()))
-}
-
-/// The trial, line by line.
-fn timeline(record: &TrialRecord) -> String {
-    let mut text = String::from("timeline (since the start of the agent)\n");
-    let mut lines: Vec<(std::time::Duration, String)> =
-        record.timeline.iter().filter_map(|moment| Some((moment.at, line(&moment.what)?))).collect();
-    lines.extend(record.evidence.output.lines.iter().map(|(at, said)| (*at, format!("the agent wrote: {said}"))));
-    lines.extend(
-        record.evidence.reaped.iter().map(|reaped| (reaped.at, format!("pid {} ended: {}", reaped.pid, reaped.ended))),
-    );
-    lines.sort_by_key(|(at, _)| *at);
-    for (at, line) in lines {
-        let _ = writeln!(text, "  {:>10}  {}", shown_span(at), escape_terminal(&line));
-    }
-    text
-}
-
-fn line(what: &What) -> Option<String> {
-    Some(match what {
-        What::Happened(Event::Started) => "the agent runs".to_owned(),
-        What::Happened(Event::Reached(usize::MAX)) => return None,
-        What::Happened(Event::Reached(_)) => "the point is reached".to_owned(),
-        What::Happened(Event::LeaderEnded(ended)) => format!("the agent ended: {ended}"),
-        What::Happened(Event::Quiet) => "no process of the agent is left".to_owned(),
-        What::Happened(Event::Looked(look)) => {
-            format!("{} processes are alive{}", look.alive, if look.busy { ", some busy" } else { "" })
-        }
-        What::Happened(Event::Timer(timer)) => format!("time is up: {}", format!("{timer:?}").to_lowercase()),
-        What::Happened(Event::Lost(why)) => format!("lost: {why}"),
-        What::Happened(Event::Interrupted) => "interrupted".to_owned(),
-        What::Did(Action::Inject(step)) => format!("injected {step}"),
-        What::Did(Action::KillLeader) => "SIGKILL: the grace is over".to_owned(),
-        What::Did(Action::Arm { spec, .. }) => format!("waiting for {spec}"),
-        What::Did(Action::Census(Occasion::Injection)) => "census before the injection".to_owned(),
-        What::Did(Action::Census(occasion)) => format!("census: {}", format!("{occasion:?}").to_lowercase()),
-        What::Did(Action::Start | Action::SetTimer(..) | Action::AwaitQuiet) => return None,
-    })
 }

@@ -155,7 +155,7 @@ impl Runner<'_> {
     }
 
     /// Whether what the controls do is recorded.
-    fn records(&self) -> bool {
+    pub(super) fn records(&self) -> bool {
         self.sweeps() || self.traces
     }
 
@@ -170,9 +170,14 @@ impl Runner<'_> {
     }
 
     /// A trial of which all is recorded that the agent does.
-    pub(super) fn watch(&self, plan: &TrialPlan, learned: &Learned) -> Result<TrialRecord, DriverError> {
+    pub(super) fn watch(
+        &self,
+        plan: &TrialPlan,
+        learned: &Learned,
+        linger: Duration,
+    ) -> Result<TrialRecord, DriverError> {
         let request = Request { record: true, ..self.request(plan) };
-        run_trial(self.driver, &request, self.limits(reach(learned), Duration::ZERO, None))
+        run_trial(self.driver, &request, self.limits(reach(learned), linger, None))
     }
 
     fn judge(&self, plan: &TrialPlan, record: &TrialRecord, expected: &Expected, rules: &Rules) -> Vec<Found> {
@@ -287,7 +292,8 @@ pub fn check(
         let why = if interrupt.is_raised() { "interrupted" } else { "the budget was used up" };
         notes.push(format!("{} of {} trials were not run: {why}", planned.len() - trials.len(), planned.len()));
     }
-    if let Some(map) = &learned.map {
+    let swept = learned.map.as_ref().filter(|_| runner.sweeps());
+    if let Some(map) = swept {
         notes.extend(about(map));
         notes.extend(learned.recorded.as_ref().and_then(|recorded| refused(&recorded.recording)));
     }
@@ -321,7 +327,7 @@ pub fn check(
         kind: kind(learned.kind),
         strategy: strategy(check).word().to_owned(),
         control: Some(learned.control),
-        windows: learned.map.as_ref().map(|map| coverage(map, &reached)),
+        windows: swept.map(|map| coverage(map, &reached)),
         trials,
         findings,
         notes,
@@ -639,12 +645,18 @@ pub fn replay(
     let learned = control::observe(&runner, progress)?;
     let rules = Rules { kind: learned.kind, ..check.rules.clone() };
     let planned = Planned { label: "replay".to_owned(), plan: plan.clone(), informational: false };
-    let record = runner.trial(plan, &learned, LINGER)?;
+    // Where it is traced anyway it is also told what it does.
+    let record =
+        if runner.traces { runner.watch(plan, &learned, LINGER)? } else { runner.trial(plan, &learned, LINGER)? };
     let (trial, found) = told(0, &planned, Ok(record.clone()), &runner, &learned, &rules);
     let mut gatherer = Gatherer::default();
     gatherer.trial(&planned, found);
     let tried = u32::from(matches!(trial.outcome, quietus_reports::Outcome::Ended | quietus_reports::Outcome::Killed));
     let replay = |token: &Token| format!("{}{token}{}", check.replay.0, check.replay.1);
+    let mut findings = gatherer.finish(tried, &check.allows, &check.today, &replay);
+    if let (Some(map), Some(recorded)) = (&learned.map, &learned.recorded) {
+        findings.iter_mut().for_each(|finding| trace_to_maker(finding, map, &recorded.recording, &check.command));
+    }
     let mut run = Run {
         scenario: check.name.clone(),
         agent: check.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
@@ -653,7 +665,7 @@ pub fn replay(
         control: Some(learned.control),
         windows: None,
         trials: vec![trial],
-        findings: gatherer.finish(tried, &check.allows, &check.today, &replay),
+        findings,
         notes: Vec::new(),
         verdict: Verdict::Inconclusive,
     };

@@ -169,7 +169,7 @@ pub(super) fn observe(runner: &Runner<'_>, progress: &dyn Progress) -> Result<Le
         }
     };
     let mut learned = conclude(check, kind, stdin.clone(), &first, &second);
-    if runner.sweeps() {
+    if runner.records() {
         // Of a session, the first run did not have the input that the trials have.
         let acts = match kind {
             Kind::Session => at(Point::Idle, "stdin-eof".parse().expect("a known step")),

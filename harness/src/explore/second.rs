@@ -8,6 +8,7 @@ use crate::driver::DriverError;
 use crate::model::{Act, Evidence};
 use crate::scenario::Second;
 use crate::trial::{Outcome, TrialRecord};
+use std::time::Duration;
 
 /// The trials of the cleanup; or why there are none.
 pub(super) fn trials_of_cleanup(
@@ -26,7 +27,7 @@ pub(super) fn trials_of_cleanup(
     let opened = window.opened.as_ref().map(|opening| opening.point.clone());
     let first = Act { at: vec![moment(opened)], send: sweep.send.clone() };
     let plan = sweep.trial(String::new(), vec![first.clone()]).plan;
-    let (one, other) = (runner.watch(&plan, learned)?, runner.watch(&plan, learned)?);
+    let (one, other) = (runner.watch(&plan, learned, Duration::ZERO)?, runner.watch(&plan, learned, Duration::ZERO)?);
     let what = |why: &str| format!("the cleanup after {} in window {} was not swept: {why}", sweep.send, window.number);
     let cleanup = match (recorded(&one), recorded(&other)) {
         (Ok(evidence), Ok(other)) => {
