@@ -38,7 +38,8 @@ try:
 finally:
     shutil.rmtree(d)
 END
-         cmd=(python3 agent.py) ;;
+         # Not a script that looks for it first.
+         cmd=("$(python3 -c 'import sys; print(sys.executable)' || echo python3)" agent.py) ;;
     node) cat > agent.js <<'END'
 const fs = require('fs'), os = require('os'), path = require('path');
 const d = fs.mkdtempSync(path.join(os.tmpdir(), 'agent-'));

@@ -20,7 +20,7 @@ struct Place {
 }
 
 impl Place {
-    fn new(directory: &Path, command: &[&str], at_start: bool) -> Self {
+    fn new(directory: &Path, command: &[&str], at: Option<&str>) -> Self {
         let options = CellOptions {
             directory: directory.to_path_buf(),
             likely: Vec::new(),
@@ -28,9 +28,9 @@ impl Place {
             max_processes: 2048,
         };
         let driver = FullDriver::new(options).expect("this machine can make cells");
-        let act = Act { at: vec!["start".parse().expect("a point")], send: Injection::signal(Signal::TERM) };
+        let act = |at: &str| Act { at: vec![at.parse().expect("a point")], send: Injection::signal(Signal::TERM) };
         let plan = TrialPlan {
-            acts: if at_start { vec![act] } else { Vec::new() },
+            acts: at.into_iter().map(act).collect(),
             grace: Duration::from_secs(5),
             stdin: Stdin::Closed,
             pty: false,
@@ -118,7 +118,7 @@ fn scratch() -> tempfile::TempDir {
 
 fn benches(criterion: &mut Criterion) {
     let here = scratch();
-    let place = Place::new(here.path(), &["/bin/true"], false);
+    let place = Place::new(here.path(), &["/bin/true"], None);
     criterion.bench_function("cell set up and torn down", |bencher| bencher.iter(|| place.cell()));
     let mut group = criterion.benchmark_group("/bin/true");
     group.bench_function("plain", |bencher| bencher.iter(|| plain(&["/bin/true"], here.path())));
@@ -126,7 +126,7 @@ fn benches(criterion: &mut Criterion) {
     group.finish();
     let mut group = criterion.benchmark_group("trial, by changed files");
     for files in [0, 100, 10_000] {
-        let place = Place::new(here.path(), &["sh", "-c", &creates(files)], false);
+        let place = Place::new(here.path(), &["sh", "-c", &creates(files)], None);
         group.bench_function(BenchmarkId::from_parameter(files), |bencher| bencher.iter(|| place.trial()));
     }
     group.finish();
@@ -134,7 +134,7 @@ fn benches(criterion: &mut Criterion) {
     for files in [0, 10_000] {
         let full = scratch();
         fill(full.path(), files);
-        let place = Place::new(full.path(), &["/bin/true"], false);
+        let place = Place::new(full.path(), &["/bin/true"], None);
         group.bench_function(BenchmarkId::from_parameter(files), |bencher| bencher.iter(|| place.trial()));
     }
     group.finish();
@@ -168,28 +168,32 @@ fn line(what: &str, one: Duration, other: Duration) {
 fn ratios() {
     println!("\n{:<66} {:>12} {:>12} {:>8}", "medians, measured in turn", "this", "against", "ratio");
     let here = scratch();
-    let place = Place::new(here.path(), &["/bin/true"], false);
+    let place = Place::new(here.path(), &["/bin/true"], None);
     let [cell, trial, plain_run] =
         medians(60, [&mut || place.cell(), &mut || place.trial(), &mut || plain(&["/bin/true"], here.path())]);
     line("trial of /bin/true against plain spawn and wait", trial, plain_run);
     line("cell alone against the whole trial", cell, trial);
     if Command::new("strace").arg("-V").output().is_ok() {
-        let traced = || {
+        let strace = |call: &str| {
             let status = Command::new("strace")
-                .args(["-f", "--seccomp-bpf", "-e", "trace=unlink", "-e", "inject=unlink:signal=TERM:when=1"])
+                .args(["-f", "--seccomp-bpf", "-e", &format!("trace={call}"), "-e"])
+                .arg(format!("inject={call}:signal=TERM:when=1"))
                 .arg("/bin/true")
                 .stderr(Stdio::null())
                 .status();
             assert!(status.is_ok());
         };
-        let [trial, strace] = medians(60, [&mut || place.trial(), &mut { traced }]);
-        line("trial of /bin/true against strace -f --seccomp-bpf with inject", trial, strace);
+        let [trial, never] = medians(60, [&mut || place.trial(), &mut || strace("unlink")]);
+        line("trial of /bin/true against strace -f --seccomp-bpf with inject", trial, never);
+        let traced = Place::new(here.path(), &["/bin/true"], Some("syscall:exit_group"));
+        let [trial, there] = medians(60, [&mut || traced.trial(), &mut || strace("exit_group")]);
+        line("the same, both traced and with TERM at exit_group", trial, there);
     } else {
         println!("strace is not installed: not compared");
     }
     for files in [100, 10_000] {
         let script = creates(files);
-        let place = Place::new(here.path(), &["sh", "-c", &script], false);
+        let place = Place::new(here.path(), &["sh", "-c", &script], None);
         let mut bare = || {
             let directory = scratch();
             plain(&["sh", "-c", &script], directory.path());
@@ -201,7 +205,7 @@ fn ratios() {
         let (full, empty) = (scratch(), scratch());
         fill(full.path(), files);
         let (one, other) =
-            (Place::new(full.path(), &["/bin/true"], false), Place::new(empty.path(), &["/bin/true"], false));
+            (Place::new(full.path(), &["/bin/true"], None), Place::new(empty.path(), &["/bin/true"], None));
         let [one, other] = medians(40, [&mut || one.trial(), &mut || other.trial()]);
         line(&format!("{files} unchanged files in the workspace against none"), one, other);
     }

@@ -80,18 +80,38 @@ const REAL: &[Real] = &[
     Real { name: "node", needs: "node", makes: NODE_AGENT, command: &["node", "agent.js"], exhaustive: false },
 ];
 
-/// An agent that traces is told that it was refused to.
-fn a_tracer_is_told_why_it_fails() -> Result<(), Failed> {
-    let strace = Real {
-        name: "strace",
-        needs: "strace",
-        makes: "true",
-        command: &["strace", "-o", "log", "true"],
-        exhaustive: false,
+/// Agents that Quietus cannot see all of, and what the report says of them.
+fn hidden() -> [(Real, &'static str); 3] {
+    // A filter of one rule, which allows all.
+    let script = format!(
+        r#"my $rule = pack("SCCL", 6, 0, 0, 0x7fff0000);
+           my $program = pack("Sx6P", 1, $rule);
+           syscall({}, {}, 1, 0, 0, 0) == 0 or die "prctl: $!";
+           syscall({}, {}, 0, $program) == 0 or die "seccomp: $!";"#,
+        libc::SYS_prctl,
+        libc::PR_SET_NO_NEW_PRIVS,
+        libc::SYS_seccomp,
+        libc::SECCOMP_SET_MODE_FILTER
+    );
+    let filters: &'static [&'static str] = Box::leak(Box::new(["perl", "-e", script.leak()]));
+    // Root becomes another user by it, and another user root.
+    let (makes, becomes): (_, &[&str]) = if rustix::process::geteuid().is_root() {
+        ("cp /bin/true t; chown 65534 t; chmod u+s t", &["./t"])
+    } else {
+        ("true", &["su", "--version"])
     };
-    let directory = workspace(&strace)?;
-    let run = sweep(&strace, directory.path(), "KILL", false)?;
-    assert!(run.notes.iter().any(|note| note.contains("ptrace(2), which is refused")), "{:?}", run.notes);
+    let real = |name, needs, makes, command| Real { name, needs, makes, command, exhaustive: false };
+    [
+        (real("traces", "strace", "true", &["strace", "-o", "log", "true"]), "ptrace(2), which is refused"),
+        (real("filters", "perl", "true", filters), "filters its system calls"),
+        (real("becomes_another", "su", makes, becomes), "gains rights by its file"),
+    ]
+}
+
+fn is_told_of(real: &Real, note: &str) -> Result<(), Failed> {
+    let directory = workspace(real)?;
+    let run = sweep(real, directory.path(), "KILL", false)?;
+    assert!(run.notes.iter().any(|told| told.contains(note)), "{:?}", run.notes);
     Ok(())
 }
 
@@ -121,11 +141,14 @@ fn main() {
         }
         tests.push(Trial::test(format!("cleanup::{name}"), *body).with_ignored_flag(!there));
     }
-    let strace = is_on_path("strace");
-    if !strace {
-        eprintln!("skipped: a_tracer_is_told_why_it_fails needs strace");
+    for (real, note) in hidden() {
+        let there = is_on_path(real.needs);
+        if !there {
+            eprintln!("skipped: is_told_of::{} needs {}", real.name, real.needs);
+        }
+        let name = format!("is_told_of::{}", real.name);
+        tests.push(Trial::test(name, move || is_told_of(&real, note)).with_ignored_flag(!there));
     }
-    tests.push(Trial::test("a_tracer_is_told_why_it_fails", a_tracer_is_told_why_it_fails).with_ignored_flag(!strace));
     libtest_mimic::run(&arguments, tests).exit();
 }
 

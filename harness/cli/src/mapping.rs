@@ -102,6 +102,7 @@ fn predicted(map: &Map, window: &Window, signal: Signal) -> String {
     };
     match map.predict(window, signal) {
         Prediction::Leaks(things) => format!("ends it, and leaves {}", listed(&things)),
+        Prediction::Mapped(things) => format!("ends it; perhaps torn: {}", listed(&things)),
         Prediction::Handled(things) if things.is_empty() => "is handled; nothing to clean up".to_owned(),
         Prediction::Handled(things) => format!("is handled; to clean up: {}", listed(&things)),
         Prediction::Ignored => "is ignored".to_owned(),

@@ -28,7 +28,7 @@ pub(crate) fn run(arguments: ReplayArguments, interrupt: &Interrupt) -> Result<E
         .iter()
         .any(|(format, path)| *format == FormatArgument::Human && path.is_none());
     if human {
-        output::print(&timeline(&replayed.record))?;
+        output::print(&timeline(&replayed))?;
     }
     let report = checking::report(vec![replayed.run], driver.guarantee(), &started);
     output::write(&report, &arguments.output)?;

@@ -1,8 +1,9 @@
 //! What happened in one trial, line by line.
 
 use quietus::driver::{Action, Event, Occasion};
+use quietus::explore::Replayed;
 use quietus::model::{Deed, Disposition, Known, LockType, Recording, Seen};
-use quietus::trial::{TrialRecord, What};
+use quietus::trial::What;
 use quietus_reports::escape::escape_terminal;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -11,7 +12,11 @@ use std::time::Duration;
 const MOST: usize = 100;
 
 /// The trial, line by line: since the start of the agent, and since the injection.
-pub(crate) fn timeline(record: &TrialRecord) -> String {
+pub(crate) fn timeline(replayed: &Replayed) -> String {
+    let (record, which) = match &replayed.recorded {
+        Some(recorded) => (recorded, " of a second run that was recorded and found the same"),
+        None => (&replayed.record, ""),
+    };
     let mut lines: Vec<(Duration, String)> =
         record.timeline.iter().filter_map(|moment| Some((moment.at, line(&moment.what)?))).collect();
     let evidence = &record.evidence;
@@ -23,7 +28,7 @@ pub(crate) fn timeline(record: &TrialRecord) -> String {
         }
     }
     lines.sort_by_key(|(at, _)| *at);
-    let mut text = String::from("timeline (since the start of the agent, and since the injection)\n");
+    let mut text = format!("timeline{which} (since the start of the agent, and since the injection)\n");
     for (at, line) in lines {
         let since = evidence.injected_at.and_then(|injected| at.checked_sub(injected)).map(milliseconds);
         let since = since.map(|since| format!("+{since}")).unwrap_or_default();
@@ -44,7 +49,11 @@ fn line(what: &What) -> Option<String> {
         What::Happened(Event::LeaderEnded(ended)) => format!("the agent ended: {ended}"),
         What::Happened(Event::Quiet) => "no process of the agent is left".to_owned(),
         What::Happened(Event::Looked(look)) => {
-            format!("{} processes are alive{}", look.alive, if look.busy { ", some busy" } else { "" })
+            let alive = match look.alive {
+                1 => "1 process is alive".to_owned(),
+                more => format!("{more} processes are alive"),
+            };
+            format!("{alive}{}", if look.busy { ", not all at rest" } else { "" })
         }
         What::Happened(Event::Timer(timer)) => format!("time is up: {}", format!("{timer:?}").to_lowercase()),
         What::Happened(Event::Lost(why)) => format!("lost: {why}"),

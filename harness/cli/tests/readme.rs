@@ -102,7 +102,7 @@ fn the_windows_of_sed_are_those_of_the_readme() {
         assert_eq!(output.status.code(), Some(code), "{}: {said}", commands()[index]);
         let directory = directory.path().canonicalize().expect("there");
         for line in String::from_utf8_lossy(&output.stdout).lines().filter(|line| {
-            ["+ ", "- ", "ends it", "windows    ", "error[", "life "]
+            ["+ ", "- ", "ends it", "windows    ", "error[", "life ", "cause "]
                 .iter()
                 .any(|start| line.trim_start().starts_with(start))
         }) {

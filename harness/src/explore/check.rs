@@ -295,7 +295,7 @@ pub fn check(
     let swept = learned.map.as_ref().filter(|_| runner.sweeps());
     if let Some(map) = swept {
         notes.extend(about(map));
-        notes.extend(learned.recorded.as_ref().and_then(|recorded| refused(&recorded.recording)));
+        notes.extend(learned.recorded.iter().flat_map(|recorded| refused(&recorded.recording)));
     }
     confirm(&runner, &learned, &rules, &mut gatherer, jobs, &go_on, progress);
     let ended_well: Vec<TrialPlan> = trials
@@ -628,6 +628,9 @@ pub struct Replayed {
     pub run: Run,
     /// The trial as it went.
     pub record: TrialRecord,
+    /// The same once more, with all that the agent did: where the trial itself was not
+    /// recorded, since that would have changed its times, and this one found the same.
+    pub recorded: Option<TrialRecord>,
 }
 
 /// Replays one plan, after a control.
@@ -649,6 +652,11 @@ pub fn replay(
     let record =
         if runner.traces { runner.watch(plan, &learned, LINGER)? } else { runner.trial(plan, &learned, LINGER)? };
     let (trial, found) = told(0, &planned, Ok(record.clone()), &runner, &learned, &rules);
+    let again = if runner.traces { None } else { runner.watch(plan, &learned, LINGER).ok() };
+    let recorded = again.filter(|again| {
+        let (other, _) = told(0, &planned, Ok(again.clone()), &runner, &learned, &rules);
+        other.findings == trial.findings && other.outcome == trial.outcome
+    });
     let mut gatherer = Gatherer::default();
     gatherer.trial(&planned, found);
     let tried = u32::from(matches!(trial.outcome, quietus_reports::Outcome::Ended | quietus_reports::Outcome::Killed));
@@ -670,5 +678,5 @@ pub fn replay(
         verdict: Verdict::Inconclusive,
     };
     run.verdict = quietus_reports::Gate::default().judge_run(&run);
-    Ok(Replayed { run, record })
+    Ok(Replayed { run, record, recorded })
 }

@@ -30,7 +30,7 @@ pub(super) fn fullest(map: &Map, send: &Injection) -> Option<usize> {
         [Step::Signal(signal, Target::Leader | Target::Group)] => match map.predict(window, *signal) {
             Prediction::Handled(_) => Some(1),
             Prediction::Blocked => Some(0),
-            Prediction::Leaks(_) | Prediction::Ignored => None,
+            Prediction::Leaks(_) | Prediction::Mapped(_) | Prediction::Ignored => None,
         },
         _ => Some(1),
     };

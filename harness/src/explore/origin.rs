@@ -166,7 +166,7 @@ mod tests {
             ended: Some(Duration::from_millis(at)),
             what: Deed::Call(call),
         });
-        Recording { seen: seen.collect(), omitted: 0, end: Duration::from_secs(1) }
+        Recording { seen: seen.collect(), end: Duration::from_secs(1), ..Recording::default() }
     }
 
     /// What is said of a file that is left when the agent is killed at these points.

@@ -32,6 +32,9 @@ pub(super) struct Aimed {
     pub(super) predicted: Option<Vec<String>>,
 }
 
+/// So long a wait is not over, in another run, before its thread is found in it.
+const SURE_WAIT: Duration = Duration::from_millis(200);
+
 /// The signals whose meaning matters to an injection.
 pub(super) fn signals(send: &Injection) -> Vec<Signal> {
     let of = |step: &Step| match step {
@@ -80,7 +83,11 @@ impl Sweep {
                 }
                 None => vec![spec(blocked)],
             };
-            Some(self.aimed(map, window.number, format!("window {}, waiting", window.number), at))
+            let label = format!("window {}, waiting", window.number);
+            let aimed = self.aimed(map, window.number, label, at);
+            // The thread may be found in a later wait, where this one is over too soon.
+            let predicted = aimed.predicted.filter(|_| wait.length >= SURE_WAIT);
+            Some(Aimed { predicted, ..aimed })
         };
         let (firsts, again): (Vec<&Window>, Vec<&Window>) =
             chosen.into_iter().partition(|window| window.kind == window.number);
@@ -112,7 +119,7 @@ pub(super) fn predicted(map: &Map, number: usize, send: &Injection) -> Option<Ve
     let [Step::Signal(signal, Target::Leader)] = send.steps() else { return None };
     match map.predict(map.windows.get(number)?, *signal) {
         Prediction::Leaks(things) => Some(things.iter().map(ToString::to_string).collect()),
-        Prediction::Handled(_) | Prediction::Ignored | Prediction::Blocked => None,
+        Prediction::Handled(_) | Prediction::Mapped(_) | Prediction::Ignored | Prediction::Blocked => None,
     }
 }
 

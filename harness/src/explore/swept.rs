@@ -1,14 +1,40 @@
 //! What a report tells of a sweep besides its trials and findings. Pure.
 
-use crate::model::{Recording, Seen};
+use crate::model::{Call, Recording, Seen};
 use crate::windows::Map;
 
-/// What the agent wanted and was refused because it was traced.
-pub(super) fn refused(recording: &Recording) -> Option<String> {
+/// What the agent wanted and was refused because it was traced, and what it hid.
+pub(super) fn refused(recording: &Recording) -> Vec<String> {
     let ptrace = recording.seen.iter().filter_map(Seen::call).any(|call| call.name == "ptrace" && !call.succeeded());
-    ptrace.then(|| {
-        "the agent uses ptrace(2), which is refused to it while Quietus traces it: it may do something else than by itself; `quietus check --at time:…` does not trace".to_owned()
-    })
+    let mut notes = Vec::new();
+    if ptrace {
+        let note = "the agent uses ptrace(2), which is refused to it while Quietus traces it: it may do something else than by itself; `quietus check --at time:…` does not trace";
+        notes.push(note.to_owned());
+    }
+    if recording.seen.iter().filter_map(Seen::call).any(filters_calls) {
+        notes.push("the agent filters its system calls (seccomp(2)): those that its filter refuses are not seen, so they open no window".to_owned());
+    }
+    if !recording.without_rights.is_empty() {
+        let programs: Vec<&str> = recording.without_rights.iter().map(String::as_str).collect();
+        notes.push(format!(
+            "the agent runs {}, which by itself gains rights by its file (set-user-ID, set-group-ID, capabilities), and does not while Quietus traces it: it may do something else than by itself",
+            programs.join(", ")
+        ));
+    }
+    notes
+}
+
+/// Whether it is seccomp(2) with a filter, or in its first form, or the prctl(2) for both.
+fn filters_calls(call: &Call) -> bool {
+    let first = call.arguments.first().copied();
+    let sets = match call.name.as_str() {
+        "seccomp" => {
+            [libc::SECCOMP_SET_MODE_STRICT, libc::SECCOMP_SET_MODE_FILTER].map(u64::from).map(Some).contains(&first)
+        }
+        "prctl" => first == Some(libc::PR_SET_SECCOMP as u64),
+        _ => false,
+    };
+    sets && call.succeeded()
 }
 
 /// What a reader has to know of the windows.

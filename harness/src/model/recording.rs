@@ -2,6 +2,7 @@
 //! makes, changes or gives up what can outlive the agent, and each wait.
 
 use super::Ended;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// System calls in which a process can wait.
@@ -45,6 +46,9 @@ pub struct Recording {
     pub seen: Vec<Seen>,
     /// How many more there were than are kept.
     pub omitted: u64,
+    /// Programs that were run and would have gained rights by that, had they not been
+    /// traced: set-user-ID, set-group-ID, capabilities of the file.
+    pub without_rights: BTreeSet<String>,
     /// When the run was over: the agent had ended and what it left had come to rest,
     /// or it was broken off.
     pub end: Duration,

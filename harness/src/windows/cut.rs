@@ -45,6 +45,8 @@ pub(super) fn cut(recording: &Recording, other: &Recording, part: &Range<Duratio
         }
     }
     run.for_each(|(index, seen)| lives.see(index, seen));
+    // Its own end, if it came to that.
+    recording.seen.get(over).into_iter().for_each(|seen| lives.see(over, seen));
     let mut kept = lives.live;
     if over == recording.seen.len() {
         // It did not end: what it had then is not what it leaves, save for files.

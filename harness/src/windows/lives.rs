@@ -35,7 +35,7 @@ pub(super) struct Lives<'a> {
     handlers: BTreeMap<(String, i32), Vec<u64>>,
     /// How the terminal worked before the agent changed that.
     terminal: Option<Vec<u8>>,
-    /// The things that a descriptor of a process stands for.
+    /// The things that a descriptor or an address of a process stands for.
     held: BTreeMap<(String, String), Thing>,
     /// Processes by the id that their parent knows.
     children: BTreeMap<(String, i64), String>,
@@ -65,6 +65,16 @@ fn written(call: &Call) -> Option<&str> {
     path.filter(|path| is_kept(path))
 }
 
+/// The name of a mapping at this address.
+fn mapping(address: Option<i64>) -> String {
+    format!("mapping {}", address.unwrap_or_default())
+}
+
+/// The address from which a call takes a mapping away.
+fn unmapped(call: &Call) -> Option<i64> {
+    call.arguments.first().map(|address| address.cast_signed())
+}
+
 /// Whether an open empties a file that is there. openat2(2), whose flags stand in
 /// memory, is not asked.
 fn empties(call: &Call) -> bool {
@@ -82,9 +92,29 @@ fn empties(call: &Call) -> bool {
 fn writes(recording: &Recording) -> (BTreeSet<usize>, BTreeSet<usize>) {
     let mut last: BTreeMap<&str, usize> = BTreeMap::new();
     let mut opened: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut mapped: BTreeMap<(&str, i64), &str> = BTreeMap::new();
     let (mut finals, mut filled) = (BTreeSet::new(), BTreeSet::new());
     for (index, seen) in recording.seen.iter().enumerate() {
-        let Some(call) = seen.call().filter(|call| call.succeeded()) else { continue };
+        let Some(call) = seen.call() else {
+            // What was mapped until its process ended was written until then.
+            let until_then = mapped.iter().filter(|((role, _), _)| *role == seen.role);
+            last.extend(until_then.map(|(_, path)| (*path, index)));
+            mapped.retain(|(role, _), _| *role != seen.role);
+            continue;
+        };
+        if !call.succeeded() {
+            continue;
+        }
+        match (call.name.as_str(), call.path().filter(|path| is_kept(path))) {
+            ("mmap", Some(path)) => drop(mapped.insert((&seen.role, call.result.unwrap_or_default()), path)),
+            ("munmap", _) => {
+                if let Some(path) = mapped.remove(&(seen.role.as_str(), unmapped(call).unwrap_or_default())) {
+                    last.insert(path, index);
+                    filled.extend(opened.remove(path));
+                }
+            }
+            _ => {}
+        }
         if let Some(path) = written(call) {
             last.insert(path, index);
             filled.extend(opened.remove(path));
@@ -95,7 +125,13 @@ fn writes(recording: &Recording) -> (BTreeSet<usize>, BTreeSet<usize>) {
             } else if call.name.ends_with("truncate") {
                 filled.extend(opened.insert(path, index));
             } else if call.name.starts_with("rename") || call.name.starts_with("unlink") {
-                // What is written under this name from now on is another file.
+                // What is written under this name from now on is another file; what is
+                // mapped goes on to be written.
+                let target = call.subjects.get(1).map(String::as_str);
+                for mapped in mapped.values_mut().filter(|mapped| **mapped == path) {
+                    *mapped = target.unwrap_or(path);
+                    last.remove(path);
+                }
                 finals.extend(last.remove(path));
             }
         }
@@ -173,7 +209,11 @@ impl<'a> Lives<'a> {
     /// Takes in what is seen next, at this place of the recording.
     pub(super) fn see(&mut self, index: usize, seen: &Seen) {
         match &seen.what {
-            Deed::Ended(_) => self.end_process(&seen.role),
+            Deed::Ended(_) => {
+                let held: Vec<(String, String)> = self.held_by(&seen.role);
+                held.iter().for_each(|key| self.is_written(index, key));
+                self.end_process(&seen.role);
+            }
             Deed::Call(call) if call.succeeded() => {
                 // A process that borrows its parent's memory shows itself by its first call.
                 if seen.role != "0" && !self.has(&seen.role) && !self.ended.contains(&seen.role) {
@@ -212,9 +252,22 @@ impl<'a> Lives<'a> {
         if parent.is_some_and(|parent| !self.ended.contains(parent)) {
             self.live.insert(Thing::Ended { role: role.to_owned() });
         }
-        let held: Vec<(String, String)> = self.held.keys().filter(|(owner, _)| owner == role).cloned().collect();
-        for key in held {
+        for key in self.held_by(role) {
             self.let_go(&key);
+        }
+    }
+
+    fn held_by(&self, role: &str) -> Vec<(String, String)> {
+        self.held.keys().filter(|(owner, _)| owner == role).cloned().collect()
+    }
+
+    /// A mapping is given up: if that is the last write to its file, all is in it.
+    fn is_written(&mut self, index: usize, key: &(String, String)) {
+        if let Some(Thing::Mapped(name)) = self.held.get(key)
+            && self.facts.last_writes.contains(&index)
+        {
+            self.live.remove(&Thing::Empty(name.clone()));
+            self.live.remove(&Thing::Partial(name.clone()));
         }
     }
 
@@ -252,7 +305,8 @@ impl<'a> Lives<'a> {
         }
         let name = self.name(path);
         self.live.retain(|thing| {
-            thing.path() != Some(name.as_str()) || matches!(thing, Thing::Lock { .. } | Thing::Changed(_))
+            thing.path() != Some(name.as_str())
+                || matches!(thing, Thing::Lock { .. } | Thing::Changed(_) | Thing::Mapped(_))
         });
         if self.made.remove(path).is_none() {
             self.live.insert(Thing::Changed(name));
@@ -301,6 +355,16 @@ impl<'a> Lives<'a> {
                     self.rename(from, to, call.known == Known::Existed(true));
                 }
             }
+            ("mmap", Some(path)) if is_kept(path) => {
+                let thing = Thing::Mapped(self.name(path));
+                self.live.insert(thing.clone());
+                self.held.insert((role.to_owned(), mapping(call.result)), thing);
+            }
+            ("munmap", _) => {
+                let key = (role.to_owned(), mapping(unmapped(call)));
+                self.is_written(index, &key);
+                self.let_go(&key);
+            }
             ("flock" | "fcntl", Some(path)) => {
                 let lock = Thing::Lock { role: role.to_owned(), path: self.name(path) };
                 let key = (role.to_owned(), path.to_owned());
@@ -342,6 +406,16 @@ impl<'a> Lives<'a> {
         if !is_kept(from) || !is_kept(to) {
             return;
         }
+        let before = self.name(from);
+        self.moves(from, to, replaces);
+        let (before, after) = (Thing::Mapped(before), Thing::Mapped(self.name(to)));
+        self.held.values_mut().filter(|thing| **thing == before).for_each(|thing| *thing = after.clone());
+        if self.live.remove(&before) {
+            self.live.insert(after);
+        }
+    }
+
+    fn moves(&mut self, from: &str, to: &str, replaces: bool) {
         let below = format!("{from}/");
         let moved: Vec<String> =
             self.made.keys().filter(|path| *path == from || path.starts_with(&below)).cloned().collect();
@@ -353,7 +427,8 @@ impl<'a> Lives<'a> {
             .iter()
             .map(|path| {
                 let pattern = self.name(path);
-                let at = |thing: &&Thing| thing.path() == Some(&pattern) && !matches!(thing, Thing::Changed(_));
+                let stays = |thing: &Thing| matches!(thing, Thing::Changed(_) | Thing::Mapped(_));
+                let at = |thing: &&Thing| thing.path() == Some(&pattern) && !stays(thing);
                 (path.clone(), self.live.iter().filter(at).cloned().collect())
             })
             .collect();

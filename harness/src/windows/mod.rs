@@ -143,6 +143,9 @@ pub enum Prediction {
     Ignored,
     /// The signal has no effect for now.
     Blocked,
+    /// The agent ends at once while it writes these files through its memory. How far it
+    /// has come is not to be seen from system calls.
+    Mapped(Vec<Thing>),
 }
 
 /// The windows of a run up to `until`. `other` is another run of the same agent:
@@ -270,8 +273,13 @@ impl Map {
             thing.outlives() && !self.kept.contains(thing) && !matches!(thing, Thing::Empty(path) if !lost(path))
         };
         let leaks = || -> Vec<Thing> { window.left.iter().filter(counts).cloned().collect() };
+        let ends = || {
+            let mapped = window.live.iter().filter(|thing| matches!(thing, Thing::Mapped(_)));
+            let (leaks, mapped): (_, Vec<Thing>) = (leaks(), mapped.cloned().collect());
+            if leaks.is_empty() && !mapped.is_empty() { Prediction::Mapped(mapped) } else { Prediction::Leaks(leaks) }
+        };
         if signal == Signal::KILL {
-            return Prediction::Leaks(leaks());
+            return ends();
         }
         if window.blocked >> (signal.number() - 1) & 1 == 1 {
             return Prediction::Blocked;
@@ -287,6 +295,6 @@ impl Map {
                 _ => {}
             }
         }
-        Prediction::Leaks(leaks())
+        ends()
     }
 }

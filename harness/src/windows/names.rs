@@ -146,7 +146,7 @@ mod tests {
                 }),
             })
             .collect();
-        Recording { seen, omitted: 0, end: Duration::ZERO }
+        Recording { seen, ..Recording::default() }
     }
 
     #[test]

@@ -68,7 +68,7 @@ impl Run {
 
     fn done(self) -> Recording {
         let end = self.seen.last().and_then(|last| last.ended).unwrap_or_default();
-        Recording { seen: self.seen, omitted: 0, end }
+        Recording { seen: self.seen, end, ..Recording::default() }
     }
 }
 
@@ -359,4 +359,57 @@ fn who_was_killed_before_is_not_left() {
     assert_eq!(last(before), Prediction::Leaks(Vec::new()));
     let after = killed(kill(start().creates("0", "/w/a").unlinks("0", "/w/a"))).ends("0");
     assert_eq!(last(after), Prediction::Leaks(vec![sleep]));
+}
+
+const MAP: &[u64] = &[0, 40, 3, 1, 3];
+
+#[test]
+fn what_is_written_through_a_mapping_is_complete_once_that_is_gone() {
+    let start = || {
+        let made =
+            Run::default().creates("0", "/w/out").call("0", "ftruncate", &["/w/out"], &[3, 40], 0, Known::Nothing);
+        made.call("0", "mmap", &["/w/out"], MAP, 0x7000, Known::Nothing).closes("0", "/w/out")
+    };
+    let rest = [
+        "start: ",
+        "[0]openat@exit(/w/out): file /w/out, /w/out is empty",
+        "[0]ftruncate@exit(/w/out): file /w/out, /w/out is not complete",
+        "[0]mmap@exit(/w/out): file /w/out, /w/out is not complete, /w/out is mapped to be written",
+    ];
+    let unmapped = start().call("0", "munmap", &["/w/out"], &[0x7000, 40], 0, Known::Nothing).ends("0");
+    assert_eq!(shown(&map(unmapped)), [&rest[..], &["[0]munmap@exit(/w/out): file /w/out"]].concat());
+    // Who ends with it has written all.
+    let whole = map(start().ends("0"));
+    assert_eq!(shown(&whole)[..4], rest);
+    let torn = vec![Thing::Partial("/w/out".to_owned())];
+    assert_eq!(whole.predict(&whole.windows[2], Signal::KILL), Prediction::Leaks(torn));
+}
+
+#[test]
+fn of_a_file_that_is_written_in_place_through_a_mapping_nothing_is_foretold() {
+    let run = Run::default().call("0", "mmap", &["/w/state"], MAP, 0x7000, Known::Nothing).call(
+        "0",
+        "munmap",
+        &["/w/state"],
+        &[0x7000, 40],
+        0,
+        Known::Nothing,
+    );
+    let map = map(run);
+    let state = Thing::Mapped("/w/state".to_owned());
+    assert_eq!(map.predict(&map.windows[1], Signal::TERM), Prediction::Mapped(vec![state]));
+    assert_eq!(map.predict(&map.windows[2], Signal::TERM), Prediction::Leaks(Vec::new()));
+}
+
+#[test]
+fn a_file_that_is_renamed_while_it_is_mapped() {
+    let run = Run::default()
+        .creates("0", "/w/a")
+        .call("0", "ftruncate", &["/w/a"], &[3, 40], 0, Known::Nothing)
+        .call("0", "mmap", &["/w/a"], MAP, 0x7000, Known::Nothing)
+        .call("0", "rename", &["/w/a", "/w/b"], &[], 0, Known::Existed(false))
+        .call("0", "munmap", &["/w/b"], &[0x7000, 40], 0, Known::Nothing);
+    let map = shown(&map(run));
+    assert_eq!(map[4], "[0]rename@exit(/w/a): file /w/b, /w/b is not complete, /w/b is mapped to be written");
+    assert_eq!(map[5], "[0]munmap@exit(/w/b): file /w/b");
 }

@@ -38,6 +38,8 @@ pub enum Thing {
     Partial(String),
     /// A path that was there before has been written, replaced or removed.
     Changed(String),
+    /// A file is mapped into memory, through which it is written.
+    Mapped(String),
     /// A lock on a file.
     Lock {
         /// Who has it.
@@ -90,6 +92,7 @@ impl Thing {
             Self::Ended { .. }
             | Self::Apart { .. }
             | Self::Changed(_)
+            | Self::Mapped(_)
             | Self::Lock { .. }
             | Self::Bound(_)
             | Self::Connection(_)
@@ -115,6 +118,7 @@ impl Thing {
             | Self::Empty(path)
             | Self::Partial(path)
             | Self::Changed(path)
+            | Self::Mapped(path)
             | Self::Lock { path, .. } => Some(path),
             _ => None,
         }
@@ -157,6 +161,7 @@ impl fmt::Display for Thing {
             Self::Empty(path) => write!(f, "{path} is empty"),
             Self::Partial(path) => write!(f, "{path} is not complete"),
             Self::Changed(path) => write!(f, "{path} has changed"),
+            Self::Mapped(path) => write!(f, "{path} is mapped to be written"),
             Self::Lock { role, path } => write!(f, "lock of process {role} on {path}"),
             Self::Bound(address) => write!(f, "bound to {address}"),
             Self::Connection(peer) => write!(f, "connected to {peer}"),

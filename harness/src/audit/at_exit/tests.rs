@@ -55,7 +55,7 @@ fn control() -> Evidence {
     ];
     let mut evidence = Evidence {
         ended: Some(Ended::Exited(0)),
-        recording: Some(Recording { seen, omitted: 0, end: Duration::from_secs(9) }),
+        recording: Some(Recording { seen, end: Duration::from_secs(9), ..Recording::default() }),
         at_exit: vec![exit("0", 8, Ended::Exited(0))],
         ..Evidence::default()
     };

@@ -7,7 +7,8 @@ use super::maps::Mapping;
 use object::elf::FileHeader64;
 use object::read::elf::ElfFile;
 use object::{
-    CompressionFormat, Endianness, Object, ObjectSection, ObjectSegment, ObjectSymbol, ReadCache, SymbolKind,
+    CompressionFormat, Endianness, Object, ObjectSection, ObjectSegment, ObjectSymbol, ObjectSymbolTable, ReadCache,
+    SymbolIndex, SymbolKind,
 };
 use rustix::fs::{Mode, OFlags};
 use std::fs::File;
@@ -34,11 +35,13 @@ pub(super) struct UnwindSections {
     pub(super) debug_frames: Option<Bytes>,
 }
 
-/// A function by its name and where its code is.
+/// A function: where its code is, and where its name is to be had.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Symbol {
+struct Function {
     code: Range<u64>,
-    pub(super) name: String,
+    symbol: SymbolIndex,
+    /// Whether the table of symbols for other programs has it.
+    exported: bool,
 }
 
 /// The file.
@@ -49,7 +52,8 @@ pub(super) struct Binary {
     /// The address that the first byte of the file has in it.
     pub(super) first: u64,
     /// By address; none before they are asked for.
-    symbols: Option<Vec<Symbol>>,
+    functions: Option<Vec<Function>>,
+    unwinding: Option<UnwindSections>,
 }
 
 /// The first bytes of a file, by which the one on disk is known to be the one in memory.
@@ -84,7 +88,7 @@ impl Binary {
                 return None;
             }
         }
-        let mut binary = Self { path: path.to_owned(), file, first: 0, symbols: None };
+        let mut binary = Self { path: path.to_owned(), file, first: 0, functions: None, unwinding: None };
         binary.first = binary.parsed(|elf| {
             let first = elf.segments().find(|segment| segment.file_range().0 == 0)?;
             Some(first.address() / 4096 * 4096)
@@ -113,7 +117,10 @@ impl Binary {
     }
 
     /// What unwinding needs.
-    pub(super) fn unwind_sections(&self) -> UnwindSections {
+    pub(super) fn unwind_sections(&mut self) -> UnwindSections {
+        if let Some(known) = &self.unwinding {
+            return known.clone();
+        }
         let sections = self.parsed(|elf| {
             let placed = |name: &str| {
                 let section = elf.section_by_name(name)?;
@@ -123,7 +130,7 @@ impl Binary {
             let debug_frames = elf.section_by_name(".debug_frame").and_then(|section| data(&section));
             Some(UnwindSections { frames: placed(".eh_frame"), index: placed(".eh_frame_hdr"), debug_frames })
         });
-        sections.unwrap_or_default()
+        self.unwinding.insert(sections.unwrap_or_default()).clone()
     }
 
     /// The content of sections, by their names; empty for what is not there.
@@ -150,30 +157,35 @@ impl Binary {
         found.iter().all(|address| *address != 0).then_some(found)
     }
 
-    /// The function whose code is at this address of the file.
-    pub(super) fn function(&mut self, address: u64) -> Option<&str> {
-        if self.symbols.is_none() {
-            self.symbols = Some(self.read_symbols());
+    /// The name of the function whose code is at this address of the file.
+    pub(super) fn function(&mut self, address: u64) -> Option<String> {
+        if self.functions.is_none() {
+            self.functions = Some(self.read_functions());
         }
-        let symbols = self.symbols.as_ref()?;
-        let before = symbols.partition_point(|symbol| symbol.code.start <= address);
-        let symbol = symbols.get(before.checked_sub(1)?)?;
-        symbol.code.contains(&address).then_some(symbol.name.as_str())
+        let functions = self.functions.as_ref()?;
+        let before = functions.partition_point(|function| function.code.start <= address);
+        let function = functions.get(before.checked_sub(1)?).filter(|function| function.code.contains(&address))?;
+        self.parsed(|elf| {
+            let table = if function.exported { elf.dynamic_symbol_table() } else { elf.symbol_table() };
+            let symbol = table?.symbol_by_index(function.symbol).ok()?;
+            symbol.name().ok().filter(|name| !name.is_empty()).map(str::to_owned)
+        })
     }
 
-    fn read_symbols(&self) -> Vec<Symbol> {
-        let symbols = self.parsed(|elf| {
-            let code = elf.symbols().chain(elf.dynamic_symbols()).filter(|symbol| symbol.kind() == SymbolKind::Text);
-            let named = code.filter_map(|symbol| {
-                let (start, size) = (symbol.address(), symbol.size());
-                let name = symbol.name().ok().filter(|name| !name.is_empty())?;
-                (size > 0).then(|| Some(Symbol { code: start..start.checked_add(size)?, name: name.to_owned() }))?
+    fn read_functions(&self) -> Vec<Function> {
+        let functions = self.parsed(|elf| {
+            let all = elf.symbols().map(|symbol| (symbol, false));
+            let all = all.chain(elf.dynamic_symbols().map(|symbol| (symbol, true)));
+            let code = all.filter(|(symbol, _)| symbol.kind() == SymbolKind::Text && symbol.size() > 0);
+            let placed = code.filter_map(|(symbol, exported)| {
+                let end = symbol.address().checked_add(symbol.size())?;
+                Some(Function { code: symbol.address()..end, symbol: symbol.index(), exported })
             });
-            Some(named.collect::<Vec<_>>())
+            Some(placed.collect::<Vec<_>>())
         });
-        let mut symbols = symbols.unwrap_or_default();
-        symbols.sort_by_key(|symbol| symbol.code.start);
-        symbols
+        let mut functions = functions.unwrap_or_default();
+        functions.sort_by_key(|function| function.code.start);
+        functions
     }
 }
 

@@ -176,8 +176,8 @@ impl Binaries {
         Some(Base { binary, start: first.start, end, bias })
     }
 
-    fn unwind_sections(&self, binary: usize) -> UnwindSections {
-        self.binaries.get(binary).map(Binary::unwind_sections).unwrap_or_default()
+    fn unwind_sections(&mut self, binary: usize) -> UnwindSections {
+        self.binaries.get_mut(binary).map(Binary::unwind_sections).unwrap_or_default()
     }
 
     fn interpreter(&mut self, binary: usize, minor: u32) -> Option<Interpreter> {

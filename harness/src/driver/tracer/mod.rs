@@ -111,11 +111,11 @@ impl Tracer {
         // Above the standard streams, which the program gets first.
         let far = rustix::io::fcntl_dupfd_cloexec(&far, 3).map_err(DriverError::system("duplicate a descriptor"))?;
         let needed = record || !aims.is_empty() || !faults.is_empty();
-        let recorded = table::recorded().filter(|_| record).map(str::to_owned);
-        let failing = faults.iter().flat_map(|fault| fault.system_calls()).map(|name| (*name).to_owned());
-        let names: Vec<String> = aims.iter().map(|aim| aim.point.name.clone()).chain(failing).chain(recorded).collect();
+        let failing = faults.iter().flat_map(|fault| fault.system_calls()).copied();
+        let wanted = aims.iter().map(|aim| aim.point.name.as_str()).chain(failing);
+        let marked = table::marked(wanted, table::recorded().filter(|_| record));
         // Without a filter the agent keeps its right to gain privileges by exec.
-        program.trace_by(far.as_raw_fd(), (!names.is_empty()).then(|| Filter::new(&table::marked(&names))));
+        program.trace_by(far.as_raw_fd(), (!marked.is_empty()).then(|| Filter::new(&marked)));
         let news = Letterbox::new().map_err(DriverError::system("make an event"))?;
         let shared = Arc::new(Shared {
             news,

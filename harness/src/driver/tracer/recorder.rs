@@ -6,7 +6,8 @@ use super::table;
 use crate::cell::ScreenScanner;
 use crate::driver::stacks::{Stacks, Taken};
 use crate::model::{Call, Deed, Disposition, Ended, Known, LockType, Recording, Seen};
-use crate::sys::{Stopped, Syscall};
+use crate::sys::{Stopped, Syscall, give_back_memory};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// At most so much is kept of one run.
@@ -54,12 +55,19 @@ pub(super) struct Recorder {
     stacks: Stacks,
     /// How many stacks were taken.
     taken: usize,
+    /// Programs that did not gain the rights that their files give.
+    without_rights: BTreeSet<String>,
+    /// Where in memory processes have mapped files.
+    mapped: BTreeSet<u64>,
 }
 
 impl Recorder {
     /// A call is about to be made by a process and one of its threads.
     pub(super) fn enters(&mut self, stopped: &Stopped, who: (&str, u32), call: &Syscall) -> Option<Begun> {
         let name = table::name(call.number)?;
+        if name == "munmap" && !call.arguments.first().is_some_and(|address| self.mapped.contains(address)) {
+            return None;
+        }
         let subjects = subjects(stopped, name, call);
         let addresses = matches!(name, "bind" | "connect");
         let number = call.arguments.first().copied().filter(|_| addresses);
@@ -91,9 +99,17 @@ impl Recorder {
         Known::Screen(!self.screen.left_on().is_empty())
     }
 
+    /// A program has been executed by a process.
+    pub(super) fn executed(&mut self, tid: i32) {
+        self.without_rights.extend(status::is_without_rights(tid));
+    }
+
     /// It has returned.
     pub(super) fn leaves(&mut self, mut begun: Begun, result: i64, known: Option<Known>) {
         begun.call.result = Some(result);
+        if begun.call.name == "mmap" && begun.call.succeeded() {
+            self.mapped.insert(result.cast_unsigned());
+        }
         if let Some(known) = known {
             begun.call.known = known;
         }
@@ -127,6 +143,8 @@ impl Recorder {
         for (begun, ..) in &mut self.seen {
             begun.call.line = begun.stack.take().and_then(|stack| self.stacks.own_line(&stack));
         }
+        drop(self.stacks);
+        give_back_memory();
         let since = |at: Instant| at.checked_duration_since(started).unwrap_or(Duration::ZERO);
         let seen = self.seen.into_iter().map(|(begun, until, ended)| Seen {
             role: begun.role,
@@ -135,7 +153,8 @@ impl Recorder {
             ended: until.map(since),
             what: ended.map_or(Deed::Call(begun.call), Deed::Ended),
         });
-        Recording { seen: seen.filter(|seen| seen.began < end).collect(), omitted: self.omitted, end }
+        let seen = seen.filter(|seen| seen.began < end).collect();
+        Recording { seen, omitted: self.omitted, without_rights: self.without_rights, end }
     }
 }
 

@@ -1,6 +1,8 @@
 //! What /proc tells of a tracee.
 
-use crate::model::Signal;
+use crate::model::{Signal, path_text};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 
 /// Whether the signal, delivered to this thread, ends its process.
 pub(super) fn ends(tid: i32, signal: i32) -> bool {
@@ -30,6 +32,20 @@ pub(super) fn command_line(tid: i32) -> Vec<String> {
     let bytes = std::fs::read(format!("/proc/{tid}/cmdline")).unwrap_or_default();
     let words = bytes.strip_suffix(b"\0").unwrap_or(&bytes).split(|byte| *byte == 0);
     words.map(|word| String::from_utf8_lossy(word).into_owned()).collect()
+}
+
+/// The program that a thread has just executed, if that would have gained rights by its
+/// file, which whoever is traced here does not (PR_SET_NO_NEW_PRIVS).
+pub(super) fn is_without_rights(tid: i32) -> Option<String> {
+    let program = format!("/proc/{tid}/exe");
+    let file = std::fs::metadata(&program).ok()?;
+    let effective = |name: &str| -> Option<u32> { line(tid, name)?.split_ascii_whitespace().nth(1)?.parse().ok() };
+    let (user, group) = (effective("Uid:")?, effective("Gid:")?);
+    let sets_user = file.mode() & libc::S_ISUID != 0 && file.uid() != user;
+    let sets_group = file.mode() & libc::S_ISGID != 0 && file.gid() != group;
+    let is_capable = || user != 0 && rustix::fs::getxattr(&program, "security.capability", &mut [0u8; 64][..]).is_ok();
+    let path = std::fs::read_link(&program).ok()?;
+    (sets_user || sets_group || is_capable()).then(|| path_text(path.as_os_str().as_bytes()))
 }
 
 /// The parent of a new process, or the process of a new thread.

@@ -1,7 +1,7 @@
 //! What is known of system calls by their names.
 
 use crate::model::WAITS;
-use crate::sys::Marked;
+use crate::sys::{Bits, Marked};
 
 /// Where the path or address of a call is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub(super) enum Place {
     Address(u8),
     /// A name in this argument that is no path.
     Name(u8),
+    /// An address in this argument at which a file is mapped.
+    Mapped(u8),
 }
 
 /// What is recorded of an undisturbed agent: all that makes, changes or gives up
@@ -53,6 +55,8 @@ const RECORDED: &[&str] = &[
     "fallocate",
     "flock",
     "fcntl",
+    "mmap",
+    "munmap",
     // Processes.
     "fork",
     "vfork",
@@ -84,8 +88,10 @@ const RECORDED: &[&str] = &[
     "rt_sigprocmask",
     "kill",
     "pidfd_send_signal",
-    // What a traced agent is refused.
+    // What a traced agent is refused, and what hides calls from the tracer.
     "ptrace",
+    "seccomp",
+    "prctl",
 ];
 
 /// The system calls that a recording needs, besides those of points.
@@ -110,18 +116,41 @@ pub(super) fn number(name: &str) -> Option<u32> {
     name.parse::<syscalls::Sysno>().ok().map(|sysno| sysno.id().cast_unsigned())
 }
 
-/// Marks for these system calls: each its place in the list.
-pub(super) fn marked(names: &[String]) -> Vec<Marked> {
-    names
-        .iter()
-        .enumerate()
-        .filter_map(|(index, name)| Some(Marked { number: number(name)?, mark: u16::try_from(index).ok()? }))
-        .collect()
+/// When a call is recorded: a mapping through which a file is written, since all others
+/// are only memory; and the prctl(2) that filters system calls, whose number is 22.
+fn recorded_only(name: &str) -> &'static [Bits] {
+    const FILTERS: &[Bits] = &[
+        Bits { argument: 0, bits: 0b10000, set: true },
+        Bits { argument: 0, bits: 0b00110, set: true },
+        Bits { argument: 0, bits: 0b01001, set: false },
+    ];
+    const WRITES_A_FILE: &[Bits] = &[
+        Bits { argument: 2, bits: libc::PROT_WRITE as u32, set: true },
+        Bits { argument: 3, bits: libc::MAP_SHARED as u32, set: true },
+        Bits { argument: 3, bits: libc::MAP_ANONYMOUS as u32, set: false },
+    ];
+    match name {
+        "mmap" => WRITES_A_FILE,
+        "prctl" => FILTERS,
+        _ => &[],
+    }
+}
+
+/// Marks for system calls: each its place in the list, first those that are wanted
+/// whatever their arguments are.
+pub(super) fn marked<'a>(
+    wanted: impl Iterator<Item = &'a str>,
+    recorded: impl Iterator<Item = &'static str>,
+) -> Vec<Marked> {
+    let wanted = wanted.map(|name| (name, &[][..]));
+    let all = wanted.chain(recorded.map(|name| (name, recorded_only(name))));
+    let marks = (0..).zip(all).filter_map(|(mark, (name, only))| Some(Marked { number: number(name)?, only, mark }));
+    marks.collect()
 }
 
 /// What a call is about, as the manual page of each says.
 pub(super) fn places(name: &str) -> &'static [Place] {
-    use Place::{Address, At, Descriptor, Name, Path};
+    use Place::{Address, At, Descriptor, Mapped, Name, Path};
     match name {
         "open" | "creat" | "mkdir" | "rmdir" | "unlink" | "truncate" | "mknod" | "chmod" | "chown" | "lchown"
         | "readlink" | "stat" | "lstat" | "access" | "chdir" | "execve" | "utime" | "utimes" | "statfs" => &[Path(0)],
@@ -139,6 +168,7 @@ pub(super) fn places(name: &str) -> &'static [Place] {
         }
         "copy_file_range" => &[Descriptor(0), Descriptor(2)],
         "mmap" => &[Descriptor(4)],
+        "munmap" => &[Mapped(0)],
         "bind" | "connect" => &[Address(1)],
         "mq_open" | "mq_unlink" => &[Name(0)],
         _ => &[],
@@ -151,7 +181,7 @@ mod tests {
 
     #[test]
     fn names_become_marks_in_their_order() {
-        let marks = marked(&["unlinkat", "no_such_call", "close"].map(str::to_owned));
+        let marks = marked(["unlinkat", "no_such_call"].into_iter(), ["close"].into_iter());
         let shown: Vec<(u32, u16)> = marks.iter().map(|one| (one.number, one.mark)).collect();
         assert_eq!(shown, [(number("unlinkat").expect("known"), 0), (number("close").expect("known"), 2)]);
     }

@@ -236,6 +236,9 @@ impl Tracing<'_> {
                 self.tree.executed(tid, former);
                 let watched = self.doing.remove(&former).or_else(|| self.doing.remove(&tid));
                 self.again.remove(&tid);
+                if let Some(recorder) = &mut self.recorder {
+                    recorder.executed(tid);
+                }
                 if !std::mem::replace(&mut self.executed, true) {
                     self.hold(stopped, News::Executed);
                 } else if let Some(Doing::Watched(_, aims, begun)) = watched {
