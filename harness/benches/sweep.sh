@@ -64,7 +64,13 @@ calls+=,epoll_pwait2,nanosleep,clock_nanosleep,pause,rt_sigsuspend,rt_sigtimedwa
 seconds() { awk "BEGIN { printf \"%.2f\", ($2 - $1) / 1e9 }"; }
 now() { date +%s%N; }
 trials() { grep -o '"point":' "$1" | wc -l; }
-found() { grep -o '"fingerprint": *"[^"]*"' "$1" | sort -u | wc -l; }
+found() { grep -o '"fingerprint": *"[^"]*"' "$1" | sort -u; }
+# How many findings both reports have, or how many each has alone.
+compared() {
+  found "$1" >"$work/one"; found "$2" >"$work/other"
+  if cmp -s "$work/one" "$work/other"; then echo "$(wc -l <"$work/one"), the same"
+  else echo "$(comm -12 "$work/one" "$work/other" | wc -l), and $(comm -23 "$work/one" "$work/other" | wc -l) / $(comm -13 "$work/one" "$work/other" | wc -l) alone"; fi
+}
 
 sweep() { # report flags...
   local report=$1; shift
@@ -102,6 +108,6 @@ for program in "${names[@]}"; do
     windows=$(trials "$work/windows.json"); all=$(trials "$work/all.json"); runs=$(cat "$work/runs")
     echo "| $program | $signal | $windows | $(seconds "$a" "$b") s | $all | $(seconds "$b" "$c") s |" \
       "$(awk "BEGIN { printf \"%.1f\", $all / $windows }") | $runs | $(seconds "$c" "$d") s |" \
-      "$(awk "BEGIN { printf \"%.1f\", ($d - $c) / ($b - $a) }") | $(found "$work/windows.json") / $(found "$work/all.json") |"
+      "$(awk "BEGIN { printf \"%.1f\", ($d - $c) / ($b - $a) }") | $(compared "$work/windows.json" "$work/all.json") |"
   done
 done

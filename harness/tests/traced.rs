@@ -29,6 +29,7 @@ const TESTS: &[(&str, Body)] = &[
     ("a_failed_call_is_not_counted_after_it", failed_calls),
     ("a_handler_runs_before_the_call_and_the_call_is_made", handler),
     ("inside_the_cleanup", inside_the_cleanup),
+    ("two_injections_at_the_two_sides_of_one_call", both_sides),
     ("the_calls_of_a_handler_are_counted", handler_calls),
     ("a_signal_that_a_thread_waits_for_is_taken_by_it", waited_for),
     ("who_is_left_comes_to_a_point_when_the_agent_has_ended", left_at_a_point),
@@ -227,6 +228,22 @@ fn inside_the_cleanup() -> Result<(), Failed> {
     let done = trial(vec![first, second], &["sh", "-c", script])?;
     done.ended_by(Signal::KILL);
     assert!(!done.left("x") && done.left("y"));
+    Ok(())
+}
+
+/// One signal before a call and another after the same one.
+fn both_sides() -> Result<(), Failed> {
+    let script = "trap 'echo term' TERM; trap 'echo int' INT; : > x; trap - TERM INT; echo done";
+    let at = |side: &str, send: &str| -> Result<Act, Failed> {
+        let point = format!("syscall:[0]openat@{side}(*/x)").parse()?;
+        Ok(Act { at: vec![point], send: send.parse().map_err(|_| "no injection")? })
+    };
+    let done = trial(vec![at("enter", "TERM")?, at("exit", "INT")?], &["sh", "-c", script])?;
+    assert_eq!((done.outcome.clone(), done.evidence.ended), (Outcome::Ended, Some(Ended::Exited(0))));
+    let mut said = done.said();
+    said.sort_unstable();
+    assert_eq!(said, ["done", "int", "term"]);
+    assert!(done.left("x"));
     Ok(())
 }
 

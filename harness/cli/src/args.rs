@@ -147,7 +147,7 @@ pub(crate) struct OutputArguments {
     /// The form of the report; may be given several times, each with its --output
     #[arg(long, value_enum, value_name = "FORM")]
     pub(crate) format: Vec<FormatArgument>,
-    /// Where the report of the --format before it goes [default: standard output]
+    /// Where the report of the --format before it goes; - is standard output, and the default
     #[arg(long, value_name = "PATH")]
     pub(crate) output: Vec<PathBuf>,
     /// Write each trial as a line of JSON into this file as it ends: if the run is

@@ -46,7 +46,7 @@ fn render(name: &str, mapped: &Mapped, signal: Signal, verbose: bool) -> String 
         map.windows.len(),
         moment(map.end)
     );
-    if let Some(doubt) = &mapped.doubt {
+    for doubt in &mapped.doubts {
         let _ = writeln!(page, "  {}", escape_terminal(doubt));
     }
     if map.omitted > 0 {

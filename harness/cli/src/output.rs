@@ -66,6 +66,11 @@ pub(crate) fn plan(arguments: &OutputArguments) -> Result<Vec<(FormatArgument, O
             })
             .collect()
     };
+    if formats.len() > paths.len() && !paths.is_empty() {
+        return Err(Failure::usage("it is not clear which of the reports goes where").with_help(
+            "give each --format its own --output: --format human --output - --format json --output report.json",
+        ));
+    }
     if plan.iter().filter(|(_, path)| path.is_none()).count() > 1 {
         return Err(Failure::usage("two reports cannot both go to standard output")
             .with_help("give each --format its own --output, such as --format json --output report.json"));

@@ -47,6 +47,13 @@ impl Found {
         }
     }
 
+    /// Makes the fingerprint that of a pattern which its subject is one of.
+    pub(crate) fn identify_by(&mut self, pattern: &str) {
+        let mut all = vec![pattern];
+        all.extend(self.parts.iter().map(String::as_str));
+        self.fingerprint = fingerprint(self.code, &all);
+    }
+
     /// Whether both are the same fault, seen in two runs. Where the names differ
     /// in a random part that one run alone could not tell, the fingerprint becomes
     /// that of the pattern.

@@ -9,14 +9,14 @@ use super::parallel::in_parallel;
 use super::plan::{self, Planned, Wanted, default_set};
 use super::second::trials_of_cleanup;
 use super::sweep::{Aimed, Sweep, coverage};
-use super::swept::{about, refused};
-use crate::audit::{Case, Expected, Found, Rules, audit};
+use super::swept::{about, refused, wants_to_trace};
+use crate::audit::{Case, Found, Rules, audit};
 use crate::driver::{Action, Driver, DriverError, Interrupt, Request};
 use crate::model::{FileTree, Injection, Point, PointSpec, Stdin, Step, Token, TrialPlan};
 use crate::scenario::{Allow, Kind, Second, Strategy};
 use crate::trial::{Limits, Outcome, TrialRecord, What, run_trial};
 use crate::windows::Map;
-use quietus_reports::{AgentKind, Finding, Run, Trial, Verdict};
+use quietus_reports::{AgentKind, Finding, Run, Severity, Trial, Verdict};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -180,13 +180,21 @@ impl Runner<'_> {
         run_trial(self.driver, &request, self.limits(reach(learned), linger, None))
     }
 
-    fn judge(&self, plan: &TrialPlan, record: &TrialRecord, expected: &Expected, rules: &Rules) -> Vec<Found> {
+    fn judge(&self, plan: &TrialPlan, record: &TrialRecord, learned: &Learned, rules: &Rules) -> Vec<Found> {
         let killed = match record.outcome {
             Outcome::Killed => true,
             Outcome::Ended if record.evidence.delivered => false,
             _ => return Vec::new(),
         };
-        audit(Case { plan, killed, evidence: &record.evidence, expected, rules })
+        let expected = &learned.expected;
+        let mut found = audit(Case { plan, killed, evidence: &record.evidence, expected, rules });
+        // What was recorded knows a random name better than one look at it.
+        for one in &mut found {
+            if let Some(pattern) = learned.map.as_ref().and_then(|map| map.pattern(&one.subject)) {
+                one.identify_by(pattern);
+            }
+        }
+        found
     }
 }
 
@@ -321,6 +329,11 @@ pub fn check(
             blame(finding, map, &send, &left_in(finding, &trials, &shown));
         }
     }
+    // One that was refused what it does by itself shows how it fails, not how it is terminated.
+    let is_another = learned.recorded.iter().any(|recorded| wants_to_trace(&recorded.recording));
+    for finding in findings.iter_mut().filter(|finding| is_another && finding.severity == Severity::Error) {
+        finding.severity = Severity::Warn;
+    }
     let mut run = Run {
         scenario: check.name.clone(),
         agent: check.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
@@ -334,7 +347,7 @@ pub fn check(
         verdict: Verdict::Inconclusive,
     };
     run.verdict = match quietus_reports::Gate::default().judge_run(&run) {
-        Verdict::Clean if fails.is_some() => Verdict::Inconclusive,
+        Verdict::Clean if fails.is_some() || is_another => Verdict::Inconclusive,
         verdict => verdict,
     };
     Ok(run)
@@ -526,7 +539,7 @@ fn told(
             Some("[quietus internal bug] a trial ended like a control".to_owned()),
         ),
     };
-    let found = runner.judge(&planned.plan, &record, &learned.expected, rules);
+    let found = runner.judge(&planned.plan, &record, learned, rules);
     if let Some(why) = cut_short(&planned.plan, &record).filter(|_| trial.outcome == quietus_reports::Outcome::Ended) {
         trial.note = Some(why.to_owned());
         // What was found was left by what was done, and counts; nothing found is no clean trial.
@@ -584,7 +597,7 @@ fn confirm(
             let record = runner.trial(plan, learned, LINGER).ok()?;
             progress.confirmed();
             let reached = matches!(record.outcome, Outcome::Ended | Outcome::Killed) && record.evidence.delivered;
-            reached.then(|| runner.judge(plan, &record, &learned.expected, rules))
+            reached.then(|| runner.judge(plan, &record, learned, rules))
         });
         for (plan, results) in plans.iter().zip(results.chunks(times)) {
             let found: Vec<Vec<Found>> = results.iter().flatten().flatten().cloned().collect();
@@ -601,7 +614,7 @@ pub struct Mapped {
     /// What kind the agent is.
     pub kind: Kind,
     /// Why the undisturbed agent may not be what it should be.
-    pub doubt: Option<String>,
+    pub doubts: Vec<String>,
 }
 
 /// Runs the controls and cuts them into windows.
@@ -616,9 +629,10 @@ pub fn map(
 ) -> Result<Mapped, CheckError> {
     let runner = Runner { driver, check, interrupt, traces: false };
     let learned = control::observe(&runner, progress)?;
-    let doubt = fails_undisturbed(&learned, check);
+    let refused = learned.recorded.iter().flat_map(|recorded| refused(&recorded.recording));
+    let doubts = fails_undisturbed(&learned, check).into_iter().chain(refused).collect();
     let map = learned.map.ok_or_else(|| CheckError::Control("it was not recorded".to_owned()))?;
-    Ok(Mapped { map, kind: learned.kind, doubt })
+    Ok(Mapped { map, kind: learned.kind, doubts })
 }
 
 /// One trial again, with its timeline.

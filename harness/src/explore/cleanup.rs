@@ -2,9 +2,12 @@
 //! terminated again in each window of its cleanup, or a system call of that fails. Pure.
 
 use super::sweep::{Aimed, Sweep, moment, predicted};
-use crate::model::{Act, Call, Fault, Injection, PointSpec, Recording, Signal, Step, SyscallPoint, Target, WAITS};
+use crate::model::{
+    Act, Call, Fault, Injection, PointSpec, Recording, Seen, Signal, Step, SyscallPoint, Target, WAITS,
+};
 use crate::scenario::Second;
 use crate::windows::{Map, Prediction, Window, calls_after, windows_after};
+use std::cmp::Reverse;
 use std::time::Duration;
 
 /// What an agent does once it was terminated the first time.
@@ -22,9 +25,9 @@ pub(super) struct Cleanup<'a> {
     pub(super) from: Duration,
 }
 
-/// The window in which the agent has the most to clean up, of those in which it can:
-/// the injection does not simply end it there.
-pub(super) fn fullest(map: &Map, send: &Injection) -> Option<usize> {
+/// The windows in which the agent has the most to clean up, the fullest first, of those in
+/// which it can: the injection does not simply end it there.
+pub(super) fn fullest<'a>(map: &'a Map, send: &Injection) -> Vec<&'a Window> {
     // Where a signal is blocked the agent may wait for it, or go on without it.
     let cleans_up = |window: &Window| match send.steps() {
         [Step::Signal(signal, Target::Leader | Target::Group)] => match map.predict(window, *signal) {
@@ -37,7 +40,15 @@ pub(super) fn fullest(map: &Map, send: &Injection) -> Option<usize> {
     let fullness = |window: &Window| window.left.iter().filter(|thing| !map.kept.contains(thing)).count();
     // Of several that are as full the last: the agent has come furthest there.
     let rank = |window: &&Window| (cleans_up(window), fullness(window));
-    map.windows.iter().filter(|window| cleans_up(window).is_some()).max_by_key(rank).map(|window| window.number)
+    let mut windows: Vec<&Window> = map.windows.iter().rev().filter(|window| cleans_up(window).is_some()).collect();
+    windows.sort_by_key(|window| Reverse(rank(window)));
+    windows
+}
+
+/// How many calls an agent has made from a moment on that can be made to fail.
+pub(super) fn effort(recording: &Recording, from: Duration) -> usize {
+    let calls = recording.seen.iter().filter(|seen| seen.began >= from).filter_map(Seen::call);
+    calls.filter(|call| fault(call).is_some()).count()
 }
 
 fn relative(point: &SyscallPoint) -> PointSpec {

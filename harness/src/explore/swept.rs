@@ -5,10 +5,9 @@ use crate::windows::Map;
 
 /// What the agent wanted and was refused because it was traced, and what it hid.
 pub(super) fn refused(recording: &Recording) -> Vec<String> {
-    let ptrace = recording.seen.iter().filter_map(Seen::call).any(|call| call.name == "ptrace" && !call.succeeded());
     let mut notes = Vec::new();
-    if ptrace {
-        let note = "the agent uses ptrace(2), which is refused to it while Quietus traces it: it may do something else than by itself; `quietus check --at time:…` does not trace";
+    if wants_to_trace(recording) {
+        let note = "the agent uses ptrace(2), which is refused to it while Quietus traces it: it does something else than by itself, so what is found is told as a warning; `quietus check --at time:…` does not trace";
         notes.push(note.to_owned());
     }
     if recording.seen.iter().filter_map(Seen::call).any(filters_calls) {
@@ -22,6 +21,11 @@ pub(super) fn refused(recording: &Recording) -> Vec<String> {
         ));
     }
     notes
+}
+
+/// Whether the agent wanted to trace somebody.
+pub(super) fn wants_to_trace(recording: &Recording) -> bool {
+    recording.seen.iter().filter_map(Seen::call).any(|call| call.name == "ptrace" && !call.succeeded())
 }
 
 /// Whether it is seccomp(2) with a filter, or in its first form, or the prctl(2) for both.

@@ -28,7 +28,7 @@ pub use keeper::{Guarded, Keep, KeepError, Keeper, may_enter_cgroup};
 pub use launch::{Launch, LaunchError, LaunchedCell, Namespaces, launch};
 pub use mask::unblock;
 pub use memory::give_back_memory;
-pub use pidfd::{become_subreaper, send_signal, signal_group};
+pub use pidfd::{become_subreaper, send_signal, signal_group, signal_tracee};
 pub use program::{Program, ProgramError, Role, Stdio};
 pub use step::{SetupStep, Slot};
 pub use trace::{

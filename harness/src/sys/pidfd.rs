@@ -17,6 +17,20 @@ pub fn send_signal(process: impl AsFd, signal: i32) -> Result<(), Errno> {
     if result < 0 { Err(Errno::from_raw_os_error(super::child::errno())) } else { Ok(()) }
 }
 
+/// Sends a signal to a thread that we hold stopped as its tracer, so that its number is
+/// still its own.
+///
+/// # Errors
+/// ESRCH when the thread is gone, EPERM when it may not be signalled.
+pub fn signal_tracee(process: i32, tid: i32, signal: i32) -> Result<(), Errno> {
+    if process <= 1 || tid <= 1 {
+        return Err(Errno::INVAL);
+    }
+    // SAFETY: takes numbers.
+    let result = unsafe { libc::syscall(libc::SYS_tgkill, process, tid, signal) };
+    if result < 0 { Err(Errno::from_raw_os_error(super::child::errno())) } else { Ok(()) }
+}
+
 /// Sends a signal to a process group of the host.
 ///
 /// # Errors

@@ -17,7 +17,7 @@ pub(super) fn cut(recording: &Recording, other: &Recording, part: &Range<Duratio
     let facts = Facts::of(recording, &names);
     let mut lives = Lives::of(&facts);
     let mut windows: Vec<Window> = Vec::new();
-    let mut add = |next: usize, opened: Option<Opening>, at: Duration, lives: &Lives<'_>| {
+    let add = |windows: &mut Vec<Window>, next: usize, opened: Option<Opening>, at: Duration, lives: &Lives<'_>| {
         let number = windows.len();
         let left = left(recording, next, at, lives);
         let (live, blocked) = (lives.live.clone(), lives.blocked());
@@ -33,15 +33,22 @@ pub(super) fn cut(recording: &Recording, other: &Recording, part: &Range<Duratio
         lives.see(index, seen);
         first = index + 1;
     }
-    add(first, None, part.start, &lives);
+    add(&mut windows, first, None, part.start, &lives);
     while let Some((index, seen)) = run.next_if(|(_, seen)| seen.began < part.end) {
         let before = lives.live.clone();
         lives.see(index, seen);
         // What ends by itself opens no window: nobody can be held there.
-        let Some(call) = seen.call().filter(|call| call.succeeded() && lives.live != before) else { continue };
+        let Some(call) = seen.call().filter(|call| call.succeeded() && lives.live != before) else {
+            // What is unblocked in a window is not blocked in it: libraries unblock after a
+            // fork what they blocked for it.
+            if let Some(window) = windows.last_mut() {
+                window.blocked &= lives.blocked();
+            }
+            continue;
+        };
         if let Some(point) = address(recording, index, &names, Side::Exit, part.start) {
             let opening = Opening { index, point, what: what(call, &names) };
-            add(index + 1, Some(opening), seen.ended.unwrap_or(seen.began), &lives);
+            add(&mut windows, index + 1, Some(opening), seen.ended.unwrap_or(seen.began), &lives);
         }
     }
     run.for_each(|(index, seen)| lives.see(index, seen));

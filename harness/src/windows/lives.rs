@@ -349,7 +349,13 @@ impl<'a> Lives<'a> {
                     self.make(path, Thing::File);
                 }
             }
-            ("unlink" | "unlinkat" | "rmdir", Some(path)) => self.unmake(path),
+            ("unlink" | "unlinkat" | "rmdir", Some(path)) => {
+                // What is written to it from now on nobody finds.
+                let mapped = Thing::Mapped(self.name(path));
+                self.held.retain(|_, thing| *thing != mapped);
+                self.live.remove(&mapped);
+                self.unmake(path);
+            }
             ("rename" | "renameat" | "renameat2", Some(from)) => {
                 if let Some(to) = second {
                     self.rename(from, to, call.known == Known::Existed(true));

@@ -253,6 +253,13 @@ impl Map {
         lives
     }
 
+    /// The pattern of a path that something was made at, where that has a name which
+    /// differs from run to run.
+    pub fn pattern(&self, path: &str) -> Option<&str> {
+        let name = self.lives_of(path).first()?.thing.path()?;
+        Some(pattern_of(name)).filter(|pattern| pattern.contains('*'))
+    }
+
     /// Who made what lives that life: its place in the tree, what it ran, and the call.
     pub fn maker(&self, life: &Life) -> Option<Maker<'_>> {
         let window = self.windows.get(life.first)?;
@@ -274,9 +281,14 @@ impl Map {
         };
         let leaks = || -> Vec<Thing> { window.left.iter().filter(counts).cloned().collect() };
         let ends = || {
-            let mapped = window.live.iter().filter(|thing| matches!(thing, Thing::Mapped(_)));
-            let (leaks, mapped): (_, Vec<Thing>) = (leaks(), mapped.cloned().collect());
-            if leaks.is_empty() && !mapped.is_empty() { Prediction::Mapped(mapped) } else { Prediction::Leaks(leaks) }
+            let mapped: Vec<&Thing> = window.live.iter().filter(|thing| matches!(thing, Thing::Mapped(_))).collect();
+            let is_mapped = |path: &str| mapped.iter().any(|thing| thing.path() == Some(path));
+            let is_sure = |thing: &Thing| !matches!(thing, Thing::Partial(path) if is_mapped(path));
+            let sure: Vec<Thing> = leaks().into_iter().filter(is_sure).collect();
+            if sure.is_empty() && !mapped.is_empty() {
+                return Prediction::Mapped(mapped.into_iter().cloned().collect());
+            }
+            Prediction::Leaks(sure)
         };
         if signal == Signal::KILL {
             return ends();

@@ -80,6 +80,9 @@ impl<P: Place> TrialSession<P> {
     }
 
     fn signal_leader(&mut self, signal: Signal) {
+        if self.tracer.as_ref().is_some_and(|tracer| tracer.signal(signal.number())) {
+            return;
+        }
         // An agent that ended at this very moment needs no signal.
         if let Some(leader) = &self.leader {
             let _ = send_signal(&leader.directory, signal.number());

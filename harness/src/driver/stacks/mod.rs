@@ -18,7 +18,7 @@ use binary::{Binary, HEAD, UnwindSections};
 use lines::Lines;
 use maps::Mapping;
 use native::{Base, Native, Place};
-use own::{Named, Whose, of_native, of_python, own};
+use own::{Named, Whose, is_interpreter, of_native, of_python, own};
 use python::Interpreter;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -39,6 +39,8 @@ pub(in crate::driver) struct Taken {
     /// What an interpreter runs; empty for other programs.
     python: Vec<Named>,
     native: Vec<(Place, bool)>,
+    /// The native places are those of an interpreter whose own stack cannot be read.
+    interpreted: bool,
 }
 
 /// Takes stacks and names them. Holds what it has read of the programs.
@@ -58,6 +60,10 @@ impl Stacks {
 
     /// Where in its own code the agent was: `agent.py:41 in run_tool`.
     pub(in crate::driver) fn own_line(&mut self, taken: &Taken) -> Option<String> {
+        // A line of the interpreter is not the agent's.
+        if taken.interpreted {
+            return None;
+        }
         // What the system's libraries do is not looked up: their debug information is long.
         self.guarded(|stacks| own(&stacks.named(taken, |own| own))?.text())
     }
@@ -87,12 +93,12 @@ impl Stacks {
         let maps = maps::of(stopped.tid());
         let python = self.python(stopped, &maps, registers.thread);
         if let Some(python) = python {
-            return Some(Taken { python, native: Vec::new() });
+            return Some(Taken { python, ..Taken::default() });
         }
         let program = std::fs::read_link(format!("/proc/{}/exe", stopped.tid())).ok()?;
         let places = self.native.stack(stopped, &registers, &maps, &mut self.binaries, DEEPEST);
         let native = places.into_iter().map(|place| (place, self.binaries.is_own(place.binary, &program))).collect();
-        Some(Taken { python: Vec::new(), native })
+        Some(Taken { python: Vec::new(), native, interpreted: is_interpreter(&program) })
     }
 
     fn python(&mut self, stopped: &Stopped, maps: &[Mapping], thread: u64) -> Option<Vec<Named>> {

@@ -1,5 +1,7 @@
 //! Which of the places in a stack a person wants to see. Pure.
 
+use std::path::Path;
+
 /// A place in code, as a person knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Named {
@@ -69,6 +71,23 @@ pub(super) fn of_python(place: &Named) -> Whose {
     // The script that starts an installed program does nothing itself.
     let starts_another = parts.iter().rev().nth(1) == Some(&"bin") && place.function.as_deref() == Some("<module>");
     if starts_another { Whose::Installed } else { Whose::Own }
+}
+
+/// Programs that run others, by how their names begin.
+const INTERPRETERS: [&str; 15] = [
+    "node", "deno", "bun", "python", "pypy", "perl", "ruby", "php", "lua", "java", "bash", "dash", "zsh", "ksh",
+    "busybox",
+];
+
+/// Whether a program runs what is written in another language: its own source is not
+/// where the agent is to be mended.
+pub(super) fn is_interpreter(program: &Path) -> bool {
+    let name = program.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let is_one = |known: &&str| {
+        name.strip_prefix(*known)
+            .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit() || b".-_".contains(&byte)))
+    };
+    name == "sh" || name == "nodejs" || INTERPRETERS.iter().any(is_one)
 }
 
 /// Whose code of a compiled program this is. `own` says whether it is in the program
@@ -169,6 +188,16 @@ mod tests {
         );
         let package = go("example.org/agent/x.go", 4, "example.org/agent.Run");
         assert_eq!(native(&[package]).as_deref(), Some("x.go:4 in example.org/agent.Run"));
+    }
+
+    #[test]
+    fn interpreters_are_known_by_their_names() {
+        for program in ["/usr/bin/node", "/usr/bin/perl5.36", "/bin/sh", "/usr/bin/ruby3.1", "/usr/bin/python3.11"] {
+            assert!(is_interpreter(Path::new(program)), "{program}");
+        }
+        for program in ["/usr/bin/git", "/opt/agent/noder", "/x/shell", "/x/perl-agent", "/x/javac"] {
+            assert!(!is_interpreter(Path::new(program)), "{program}");
+        }
     }
 
     #[test]

@@ -16,12 +16,13 @@ mod tree;
 
 use crate::driver::DriverError;
 use crate::model::{AtExit, FailedCall, Fault, Recording, SyscallPoint};
-use crate::sys::{Filter, Gate, Program};
+use crate::sys::{Filter, Gate, Program, signal_tracee};
 use asked::Asked;
 use letterbox::Letterbox;
 use recorder::Recorder;
 use rustix::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -73,6 +74,8 @@ struct Shared {
     /// The places in the tree of the processes, by their pids in the cell.
     roles: Mutex<BTreeMap<i32, String>>,
     stacks: Asked,
+    /// The first thread of the agent, while it is the one that is held; otherwise 0.
+    held: AtomicI32,
 }
 
 impl Shared {
@@ -124,6 +127,7 @@ impl Tracer {
             failed: Mutex::default(),
             roles: Mutex::default(),
             stacks: Asked::default(),
+            held: AtomicI32::new(0),
         });
         let (orders, obeyed) = channel();
         let (theirs, recorder, untraced) = (Arc::clone(&shared), record.then(Recorder::default), !needed);
@@ -195,6 +199,15 @@ impl Tracer {
     /// The calls that were made to fail.
     pub(super) fn failed(&self) -> Vec<FailedCall> {
         self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Sends the agent a signal by its first thread, if that is held and takes it: who is
+    /// stopped by a tracer is passed over by the kernel, which gives the signal to another
+    /// thread, though it would have given it to this one (signal(7)).
+    pub(super) fn signal(&self, signal: i32) -> bool {
+        let held = self.shared.held.load(Ordering::SeqCst);
+        let takes = || status::mask(held, "SigBlk:").is_some_and(|mask| !status::has(mask, signal));
+        self.holding && held > 0 && takes() && signal_tracee(held, held, signal).is_ok()
     }
 
     /// Lets the one who is held go on; with a signal, once the agent has got it.

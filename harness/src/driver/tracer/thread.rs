@@ -427,6 +427,8 @@ impl Tracing<'_> {
     /// Keeps one stopped until the session has done what is to be done meanwhile.
     /// Nobody else is served then: the world waits.
     fn hold(&mut self, stopped: Stopped, news: News) {
+        let first = self.tree.agent().filter(|first| *first == stopped.tid());
+        self.shared.held.store(first.unwrap_or(0), Ordering::SeqCst);
         self.shared.say(news);
         match self.orders.recv() {
             // Were it let go at once, it would run on while another thread or process
