@@ -185,9 +185,9 @@ fn ratios() {
         };
         let [trial, never] = medians(60, [&mut || place.trial(), &mut || strace("unlink")]);
         line("trial of /bin/true against strace -f --seccomp-bpf with inject", trial, never);
-        let traced = Place::new(here.path(), &["/bin/true"], Some("syscall:exit_group"));
-        let [trial, there] = medians(60, [&mut || traced.trial(), &mut || strace("exit_group")]);
-        line("the same, both traced and with TERM at exit_group", trial, there);
+        let traced = Place::new(here.path(), &["/bin/true"], Some("syscall:close@exit"));
+        let [trial, there] = medians(60, [&mut || traced.trial(), &mut || strace("close")]);
+        line("the same, both traced and with TERM at the first close", trial, there);
     } else {
         println!("strace is not installed: not compared");
     }
