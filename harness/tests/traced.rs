@@ -213,7 +213,7 @@ fn failed_calls() -> Result<(), Failed> {
 /// A shell opens its file itself, and its trap runs between two commands.
 fn handler() -> Result<(), Failed> {
     let script = "trap 'echo handled; test -e x && echo there' TERM; : >x; echo after; exit 3";
-    let done = run(&["syscall:openat@enter(*/x)"], "TERM", script)?;
+    let done = run(&["syscall:openat@enter(**/x)"], "TERM", script)?;
     assert_eq!(done.evidence.ended, Some(Ended::Exited(3)));
     assert_eq!(done.said(), ["handled", "there", "after"]);
     assert!(done.left("x"));
@@ -235,7 +235,7 @@ fn inside_the_cleanup() -> Result<(), Failed> {
 fn both_sides() -> Result<(), Failed> {
     let script = "trap 'echo term' TERM; trap 'echo int' INT; : > x; trap - TERM INT; echo done";
     let at = |side: &str, send: &str| -> Result<Act, Failed> {
-        let point = format!("syscall:[0]openat@{side}(*/x)").parse()?;
+        let point = format!("syscall:[0]openat@{side}(**/x)").parse()?;
         Ok(Act { at: vec![point], send: send.parse().map_err(|_| "no injection")? })
     };
     let done = trial(vec![at("enter", "TERM")?, at("exit", "INT")?], &["sh", "-c", script])?;
@@ -258,7 +258,7 @@ POSIX::sigaction(SIGTERM, $stop); # without `safe` the handler runs at once
 unlink "z";
 "#;
     let first =
-        Act { at: vec!["syscall:unlink@enter(*/z)".parse()?], send: "TERM".parse().map_err(|_| "no injection")? };
+        Act { at: vec!["syscall:unlink@enter(**/z)".parse()?], send: "TERM".parse().map_err(|_| "no injection")? };
     let second =
         Act { at: vec!["+syscall:unlink@enter".parse()?], send: "KILL@all".parse().map_err(|_| "no injection")? };
     let done = trial(vec![first, second], &["perl", "-e", script])?;
@@ -322,7 +322,7 @@ fn fault(at: &[&str], send: &str, script: &str) -> Result<Done, Failed> {
 /// Others remove files at the same time; this call alone is the one.
 fn held_before_a_fault() -> Result<(), Failed> {
     let script = "touch a b c; rm a & rm b 2>&1 & wait; rm c; test -e b && echo still there";
-    let done = fault(&["syscall:unlinkat@enter(*/b)"], "fault:unlink=EIO", script)?;
+    let done = fault(&["syscall:unlinkat@enter(**/b)"], "fault:unlink=EIO", script)?;
     assert_eq!(done.said(), ["rm: cannot remove 'b': Input/output error", "still there"]);
     assert!(!done.left("a") && done.left("b") && !done.left("c"));
     let failed: Vec<_> = done.evidence.failed.iter().map(|call| (call.name.as_str(), call.subjects.len())).collect();

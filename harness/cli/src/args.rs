@@ -59,8 +59,9 @@ the one before it: --at output:/ready/ --at +time:100ms.
 
 At a system call the agent is held exactly there: syscall:rename@enter#2 before the
 second one has any effect, syscall:unlink@exit(/cache/) after one on such a path has
-succeeded, syscall:[0.1]execve@exit in the agent's second child alone. While a thread
-waits in one: blocked:epoll_wait.
+succeeded, syscall:[0.1]execve@exit in the agent's second child alone. A path with * is
+matched as a whole, and * stays within a name: syscall:unlink@enter(/tmp/agent-*), or
+(**/x) for an x in any directory. While a thread waits in one: blocked:epoll_wait.
 
 Injections: signals (TERM, INT@group, KILL@all, RTMIN+3), waits (200ms),
 stdin-eof, pty-hangup, parent-death, fault:unlink=EIO (the next such call fails), in

@@ -22,7 +22,8 @@ pub struct SyscallPoint {
     pub name: String,
     /// Before or after it.
     pub side: Side,
-    /// What its path or address must match: a part of it, or a glob.
+    /// What its path or address must match: a part of it, or a glob, whose `*` stays within
+    /// a name and whose `**` does not.
     pub pattern: Option<String>,
     /// Counted from 1 over the calls that fit; after a call, over those that succeeded.
     pub nth: u32,
@@ -102,7 +103,7 @@ fn known(name: &str) -> Result<(), String> {
 }
 
 fn glob(pattern: &str) -> Result<globset::GlobMatcher, globset::Error> {
-    globset::GlobBuilder::new(pattern).literal_separator(false).build().map(|glob| glob.compile_matcher())
+    globset::GlobBuilder::new(pattern).literal_separator(true).build().map(|glob| glob.compile_matcher())
 }
 
 /// Decides whether the path or address of a call fits a pattern.
@@ -195,7 +196,9 @@ mod tests {
         };
         assert!(fits("/data/", "/w/data/x"));
         assert!(!fits("/data/", "/w/data"));
-        assert!(fits("/tmp/agent-*", "/tmp/agent-x7f/lock"));
+        assert!(fits("/tmp/agent-*", "/tmp/agent-x7f"));
+        assert!(!fits("/tmp/agent-*", "/tmp/agent-x7f/lock"));
+        assert!(fits("/tmp/agent-*/**", "/tmp/agent-x7f/a/lock"));
         assert!(!fits("agent-*", "/tmp/agent-x7f"));
         assert!(!"unlink@exit(a)".parse::<SyscallPoint>().expect("a point").fits().holds(None));
     }
