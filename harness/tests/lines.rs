@@ -2,6 +2,8 @@
 //! its threads are. Each program marks the line that it expects to be named. What
 //! needs a compiler or interpreter that is not there is ignored.
 
+#![expect(clippy::print_stderr, reason = "what is skipped is said")]
+
 use libtest_mimic::{Arguments, Failed, Trial};
 use quietus::audit::Rules;
 use quietus::cell::CellOptions;
@@ -102,6 +104,9 @@ fn main() {
     arguments.test_threads.get_or_insert(2);
     let mut tests = Vec::new();
     let mut add = |name: String, there: bool, body: Box<dyn FnOnce() -> Result<(), Failed> + Send>| {
+        if !there {
+            eprintln!("skipped: {name}: its compiler or interpreter is not here");
+        }
         tests.push(Trial::test(name, body).with_ignored_flag(!there));
     };
     for minor in 9..=13 {
@@ -129,8 +134,22 @@ fn runs(program: &str) -> bool {
 
 /// An interpreter of this version itself, not what starts it.
 fn interpreter(minor: u32) -> Option<String> {
-    let ask = "import sys; print(sys.executable)";
-    let output = Command::new(format!("python3.{minor}")).args(["-c", ask]).output().ok()?;
+    let name = format!("python3.{minor}");
+    let installed = std::iter::once(name.clone()).chain(of_pyenv(&name));
+    installed.filter_map(asked).next()
+}
+
+/// The versions that pyenv has installed, of which its own `python3.9` may start none.
+fn of_pyenv(name: &str) -> Vec<String> {
+    let home = || Some(std::path::PathBuf::from(std::env::var_os("HOME")?).join(".pyenv"));
+    let root = std::env::var_os("PYENV_ROOT").map(Into::into).or_else(home);
+    let versions = root.and_then(|root| std::fs::read_dir(root.join("versions")).ok());
+    let programs = versions.into_iter().flatten().flatten().map(|version| version.path().join("bin").join(name));
+    programs.filter(|program| program.exists()).map(|program| program.to_string_lossy().into_owned()).collect()
+}
+
+fn asked(python: String) -> Option<String> {
+    let output = Command::new(python).args(["-c", "import sys; print(sys.executable)"]).output().ok()?;
     let path = String::from_utf8(output.stdout).ok()?.trim().to_owned();
     (output.status.success() && !path.is_empty()).then_some(path)
 }
