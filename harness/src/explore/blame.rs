@@ -1,33 +1,9 @@
 //! Why a termination left what it left, as far as the windows tell. Pure.
 
-use crate::model::{Disposition, Injection, Signal, Step, Target};
-use crate::windows::{Map, Thing, Window};
+use crate::model::{Injection, Signal, Step, Target};
+use crate::windows::{Map, Prediction, Window};
 use quietus_reports::{Finding, Group};
 use std::collections::BTreeSet;
-
-/// What the agent's own process does with a signal in a window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Does {
-    Default,
-    Handles,
-    /// It is ignored or waits.
-    Nothing,
-}
-
-fn does(window: &Window, signal: Signal) -> Does {
-    if window.blocked >> (signal.number() - 1) & 1 == 1 {
-        return Does::Nothing;
-    }
-    let set = window.live.iter().find_map(|thing| match thing {
-        Thing::Signal { role, number, does, .. } if role == "0" && *number == signal.number() => Some(*does),
-        _ => None,
-    });
-    match set {
-        Some(Disposition::Handled) => Does::Handles,
-        Some(Disposition::Ignored) => Does::Nothing,
-        Some(Disposition::Default) | None => Does::Default,
-    }
-}
 
 /// Says of what was left that the signal ended the agent by its default action: since
 /// it has no handler, not yet, or no more. `seen` are the windows in which it was left.
@@ -37,12 +13,12 @@ pub(super) fn blame(finding: &mut Finding, map: &Map, send: &Injection, seen: &B
     if finding.cause.is_some() || about_ending || *signal == Signal::KILL {
         return;
     }
-    let at = |number: &usize| map.windows.get(*number).map(|window| does(window, *signal));
+    let ends = |window: &Window| matches!(map.predict(window, *signal), Prediction::Leaks(_) | Prediction::Mapped(_));
     let (Some(first), Some(last)) = (seen.first(), seen.last()) else { return };
-    if !seen.iter().all(|number| at(number) == Some(Does::Default)) {
+    if !seen.iter().all(|number| map.windows.get(*number).is_some_and(ends)) {
         return;
     }
-    let handles = |window: &&Window| does(window, *signal) == Does::Handles;
+    let handles = |window: &&Window| matches!(map.predict(window, *signal), Prediction::Handled(_));
     let before = map.windows.iter().take(*first).rev().find(handles);
     let after = map.windows.iter().skip(last + 1).find(handles);
     finding.cause = match (before, after) {
@@ -64,7 +40,8 @@ pub(super) fn blame(finding: &mut Finding, map: &Map, send: &Injection, seen: &B
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::windows::Life;
+    use crate::model::Disposition;
+    use crate::windows::{Life, Thing};
     use quietus_reports::{Code, Severity};
     use std::time::Duration;
 

@@ -15,6 +15,8 @@ const MOST_LINES: usize = 3;
 pub(super) fn trace_to_maker(finding: &mut Finding, map: &Map, recording: &Recording, agent: &[OsString]) {
     match finding.code {
         Code::OrphanProcess => trace_process(finding, map, recording),
+        // Those of POSIX are files.
+        _ if finding.subject.starts_with("/dev/shm/") => trace_path(finding, map, recording, agent),
         Code::ShmSegment | Code::Semaphore | Code::MessageQueue => trace_object(finding, recording),
         _ => trace_path(finding, map, recording, agent),
     }
@@ -171,10 +173,14 @@ mod tests {
 
     /// What is said of a file that is left when the agent is killed at these points.
     fn line(one: Vec<Call>, other: Vec<Call>, subject: &str, points: &[&str]) -> Option<String> {
+        finding(Code::TempFile, one, other, subject, points).origin?.line
+    }
+
+    fn finding(code: Code, one: Vec<Call>, other: Vec<Call>, subject: &str, points: &[&str]) -> Finding {
         let (one, other) = (recording(one), recording(other));
         let map = windows(&one, &other, Duration::MAX);
         let mut finding = Finding {
-            code: Code::TempFile,
+            code,
             severity: Severity::Error,
             fingerprint: String::new(),
             title: String::new(),
@@ -192,7 +198,7 @@ mod tests {
             replay: String::new(),
         };
         trace_to_maker(&mut finding, &map, &one, &[]);
-        finding.origin?.line
+        finding
     }
 
     #[test]
@@ -214,6 +220,15 @@ mod tests {
         assert_eq!(at("").as_deref(), Some("a.c:1 in f"));
         assert_eq!(at("#2").as_deref(), Some("a.c:2 in g"));
         assert_eq!(at("#9").as_deref(), Some("a.c:1 in f or a.c:2 in g"));
+    }
+
+    #[test]
+    fn a_posix_object_is_a_file_and_none_of_system_v() {
+        let other = Call { arguments: [0; 6], ..call("shmget", "", Some("a.c:9 in h"), Known::Nothing) };
+        let run = || vec![other.clone(), makes("/dev/shm/a", Some("a.c:1 in f"))];
+        let finding = finding(Code::ShmSegment, run(), run(), "/dev/shm/a", &[]);
+        assert_eq!(finding.origin.and_then(|origin| origin.line).as_deref(), Some("a.c:1 in f"));
+        assert!(finding.life.is_some());
     }
 
     #[test]

@@ -38,6 +38,11 @@ pub(super) fn of(tid: i32) -> Vec<Mapping> {
     text.split(|byte| *byte == b'\n').filter_map(parse).collect()
 }
 
+/// The file whose mapping begins at this address, unless it was removed.
+pub(in crate::driver) fn file_at(tid: i32, start: u64) -> Option<PathBuf> {
+    of(tid).into_iter().find(|mapping| mapping.start == start && !mapping.deleted).map(|mapping| mapping.path)
+}
+
 /// One line, if it is about a file.
 fn parse(line: &[u8]) -> Option<Mapping> {
     let slash = line.iter().position(|byte| *byte == b'/')?;

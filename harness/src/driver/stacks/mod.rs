@@ -25,6 +25,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 pub(super) use halted::{Placed, of_process};
+pub(super) use maps::file_at;
 
 /// Of one process so many threads are shown, and so many places of each.
 pub(super) const MOST_THREADS: usize = 8;

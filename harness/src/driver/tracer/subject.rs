@@ -2,6 +2,7 @@
 //! tracee means them.
 
 use super::table::{Place, places};
+use crate::driver::stacks::file_at;
 use crate::model::path_text;
 use crate::sys::{Stopped, Syscall};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -23,7 +24,7 @@ fn subject(stopped: &Stopped, place: Place, call: &Syscall) -> Option<String> {
         Place::At(index) => path(stopped, Some(argument(index)? as u32), argument(index + 1)?),
         Place::Descriptor(index) => descriptor(stopped.tid(), argument(index)? as u32),
         Place::Address(index) => address(stopped, argument(index)?, argument(index + 1)?),
-        Place::Mapped(index) => mapped(stopped.tid(), argument(index)?),
+        Place::Mapped(index) => Some(path_text(file_at(stopped.tid(), argument(index)?)?.as_os_str().as_bytes())),
         Place::Name(index) => Some(path_text(&c_string(stopped, argument(index)?)?)),
     }
 }
@@ -32,16 +33,6 @@ fn subject(stopped: &Stopped, place: Place, call: &Syscall) -> Option<String> {
 pub(super) fn descriptor(tid: i32, number: u32) -> Option<String> {
     let link = std::fs::read_link(format!("/proc/{tid}/fd/{number}")).ok()?;
     Some(path_text(link.as_os_str().as_bytes()))
-}
-
-/// The file that is mapped at an address of a thread's process, by its path.
-fn mapped(tid: i32, address: u64) -> Option<String> {
-    let maps = std::fs::read(format!("/proc/{tid}/maps")).ok()?;
-    let start = format!("{address:08x}-");
-    let line = maps.split(|byte| *byte == b'\n').find(|line| line.starts_with(start.as_bytes()))?;
-    // A path is the first that begins with a slash.
-    let slash = line.iter().position(|byte| *byte == b'/')?;
-    Some(path_text(line.get(slash..)?))
 }
 
 fn path(stopped: &Stopped, directory: Option<u32>, address: u64) -> Option<String> {
