@@ -539,7 +539,9 @@ fn told(
             Some("[quietus internal bug] a trial ended like a control".to_owned()),
         ),
     };
-    let found = runner.judge(&planned.plan, &record, learned, rules);
+    let mut found = runner.judge(&planned.plan, &record, learned, rules);
+    // It is kept until all trials are done, and those may be many.
+    found.shrink_to_fit();
     if let Some(why) = cut_short(&planned.plan, &record).filter(|_| trial.outcome == quietus_reports::Outcome::Ended) {
         trial.note = Some(why.to_owned());
         // What was found was left by what was done, and counts; nothing found is no clean trial.

@@ -52,7 +52,7 @@ impl Gatherer {
                 Some(known) => {
                     if first_here {
                         known.hits += 1;
-                        known.points.push(place.clone());
+                        add(&mut known.points, &place);
                     }
                     // What counts is what shows without KILL.
                     if known.informational && !planned.informational {
@@ -60,7 +60,7 @@ impl Gatherer {
                         known.plans.clear();
                     }
                     if known.informational == planned.informational {
-                        known.plans.push(planned.plan.clone());
+                        add(&mut known.plans, &planned.plan);
                     }
                 }
                 None => self.all.push(Gathered {
@@ -95,8 +95,7 @@ impl Gatherer {
             let middle = known.plans.len() / 2;
             known.plans.rotate_left(middle);
             let asked = |plan: &TrialPlan| plan.acts.iter().any(|act| act.send == *wanted);
-            known.plans.sort_by_key(|plan| (Reverse(shows(plan)), timed(plan), !asked(plan), steps(plan)));
-            known.plans.dedup();
+            known.plans.sort_by_cached_key(|plan| (Reverse(shows(plan)), timed(plan), !asked(plan), steps(plan)));
         }
     }
 
@@ -173,6 +172,13 @@ impl Gatherer {
             b.severity.cmp(&a.severity).then_with(|| a.code.cmp(&b.code)).then_with(|| a.subject.cmp(&b.subject))
         });
         findings
+    }
+}
+
+/// Of what is run again and again, each is kept once.
+fn add<T: PartialEq + Clone>(known: &mut Vec<T>, new: &T) {
+    if !known.contains(new) {
+        known.push(new.clone());
     }
 }
 
