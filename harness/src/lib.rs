@@ -11,8 +11,13 @@ pub mod audit;
 pub mod cell;
 pub mod driver;
 pub mod explore;
+#[cfg(feature = "test")]
+pub mod future;
 pub mod model;
 pub mod scenario;
 pub mod sys;
 pub mod trial;
 pub mod windows;
+
+#[cfg(feature = "test")]
+pub use future::{AsyncAgent, FutureAgent, Trial, over};

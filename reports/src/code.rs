@@ -57,6 +57,7 @@ codes! {
     OrphanProcess "orphan-process" Processes Error "a process that the agent started outlives it";
     ZombieProcess "zombie-process" Processes Warn "a child ended and nobody waited for it";
     ThreadGrowth "thread-growth" Processes Warn "each cancelled task leaves one more thread running";
+    OrphanTask "orphan-task" Processes Error "a task that the agent started outlives it";
 
     TempFile "temp-file" Files Error "a temporary file or directory was not removed";
     LockFile "lock-file" Files Error "a lock file remains although its owner is gone";
@@ -74,6 +75,8 @@ codes! {
     GitCorrupt "git-corrupt" State Error "a git repository does not pass its own check";
     RecoveryFailed "recovery-failed" State Error "the agent cannot be started again on what it left";
     RecoveryDiverged "recovery-diverged" State Error "started again, the agent ends with another result";
+    MutexHeld "mutex-held" State Error "a lock inside the program is still held";
+    MutexPoisoned "mutex-poisoned" State Error "a lock inside the program was poisoned by a panic";
 
     FdGrowth "fd-growth" Descriptors Error "each cancelled task leaves one more open descriptor";
     FdInherited "fd-inherited" Descriptors Error "a process that outlives the agent holds one of its descriptors";
@@ -90,6 +93,7 @@ codes! {
 
     Hang "hang" Ending Error "the agent began to stop and did not finish within the grace";
     SignalIgnored "signal-ignored" Ending Error "the agent went on as if no signal had come";
+    CancelIgnored "cancel-ignored" Ending Error "the agent went on although its token was cancelled";
     SignalNotForwarded "signal-not-forwarded" Ending Error "a wrapper got the signal and its child did not";
     SlowTermination "slow-termination" Ending Warn "the agent stopped, but later than it should";
     WrongExitStatus "wrong-exit-status" Ending Error "the agent ended with a status that says something else";
@@ -105,17 +109,12 @@ impl Code {
     pub const fn is_reported(self) -> bool {
         !matches!(
             self,
-            Self::ThreadGrowth
-                | Self::NotRolledBack
-                | Self::OpenTransaction
+            Self::OpenTransaction
                 | Self::DatabaseLockHeld
                 | Self::DatabaseCorrupt
                 | Self::GitIndexLock
                 | Self::GitWorktreeLocked
                 | Self::GitCorrupt
-                | Self::RecoveryFailed
-                | Self::RecoveryDiverged
-                | Self::FdGrowth
                 | Self::RequestNotAborted
                 | Self::ConnectionAbandoned
         )

@@ -30,7 +30,7 @@ pub struct Found {
 impl Found {
     /// A finding with its code's own severity. The fingerprint is made from the
     /// subject and `parts`, with pids and random names taken out.
-    pub(super) fn new(code: Code, subject: impl Into<String>, title: impl Into<String>, parts: &[&str]) -> Self {
+    pub(crate) fn new(code: Code, subject: impl Into<String>, title: impl Into<String>, parts: &[&str]) -> Self {
         let subject = subject.into();
         let mut all = vec![subject.as_str()];
         all.extend_from_slice(parts);
@@ -79,7 +79,7 @@ impl Found {
         true
     }
 
-    pub(super) fn with_origin(mut self, origin: Option<Origin>) -> Self {
+    pub(crate) fn with_origin(mut self, origin: Option<Origin>) -> Self {
         self.origin = origin;
         self
     }
@@ -89,7 +89,7 @@ impl Found {
         self
     }
 
-    pub(super) fn with_evidence(mut self, evidence: impl IntoIterator<Item = String>) -> Self {
+    pub(crate) fn with_evidence(mut self, evidence: impl IntoIterator<Item = String>) -> Self {
         self.evidence.extend(evidence);
         self
     }

@@ -20,6 +20,7 @@ mod program;
 mod remove;
 mod step;
 mod trace;
+mod waker;
 mod wire;
 
 pub use filter::{AUDIT_ARCH, Bits, FOREIGN, Filter, Marked};
@@ -35,6 +36,7 @@ pub use trace::{
     Birth, Registers, Stop, Stopped, Syscall, Until, Waited, await_stop, interrupt, is_stopped_for, look, seize,
     seize_alone, wait,
 };
+pub use waker::telling_waker;
 pub use wire::{Command, Report, SLOTS};
 
 pub(crate) use remove::{remove_groups, remove_tree};

@@ -42,7 +42,7 @@ fn a_wrong_name_gets_the_nearest_one() {
         ("lockfile", Some(Code::LockFile)),
         ("git_index_lock", Some(Code::GitIndexLock)),
         ("hnag", Some(Code::Hang)),
-        ("orphan", None),
+        ("orphan", Some(Code::OrphanTask)),
         ("", None),
     ] {
         assert_eq!(given.parse::<Code>().expect_err("no such code").nearest, nearest, "{given}");

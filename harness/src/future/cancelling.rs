@@ -1,0 +1,221 @@
+//! An agent's own future, which is cancelled where the plan says.
+
+use super::handle::Trial;
+use super::line::Places;
+use super::panics::caught;
+use super::plan::{By, Cancel, Moment, Plan};
+use crate::sys::telling_waker;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, Sleep};
+
+/// How long something from outside is waited for in real time, where the clock is paused.
+pub(super) const PATIENCE: Duration = Duration::from_millis(200);
+
+/// An agent's future in a box.
+pub(super) type Boxed<T> = Pin<Box<dyn Future<Output = T>>>;
+
+/// How it went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Course<T> {
+    /// It came to its end, by itself or after its token was cancelled.
+    Finished(T),
+    /// It was cancelled.
+    Cancelled,
+    /// Its time was up, and it was dropped.
+    OutOfTime,
+    /// It panicked, or its destructor did.
+    Panicked(String),
+}
+
+/// Drives the agent's future and cancels it.
+pub(super) struct Cancelling<T> {
+    future: Option<Boxed<T>>,
+    trial: Trial,
+    plan: Plan,
+    /// How long it may take once its token was cancelled.
+    grace: Duration,
+    /// When its time is up; polled once, after which it wakes this.
+    deadline: Option<(Pin<Box<Sleep>>, bool)>,
+    /// Whether tokio's clock stands still, and jumps when all wait.
+    paused: bool,
+    /// The suspension at which the token was cancelled.
+    token_at: Option<u32>,
+    /// Where it waits, if that is to be told.
+    places: Option<Arc<Places>>,
+    /// When it began, if the times of its polls are to be told.
+    began: Option<Instant>,
+    /// Aborts the task that it runs as.
+    own: Arc<OnceLock<AbortHandle>>,
+}
+
+impl<T> Cancelling<T> {
+    pub(super) fn new(future: Boxed<T>, trial: Trial, plan: Plan, grace: Duration) -> Self {
+        trial.noted().cancel = plan.first.filter(|cancel| cancel.at.task > 0);
+        Self {
+            future: Some(future),
+            trial,
+            plan,
+            grace,
+            deadline: None,
+            paused: false,
+            token_at: None,
+            places: None,
+            began: None,
+            own: Arc::default(),
+        }
+    }
+
+    /// It may take so long, undisturbed.
+    pub(super) fn within(mut self, time: Duration, paused: bool) -> Self {
+        self.deadline = Some((Box::pin(tokio::time::sleep(time)), false));
+        self.paused = paused;
+        self
+    }
+
+    /// Takes down where it waits when it is cancelled.
+    pub(super) fn telling_places(mut self, places: Option<Arc<Places>>) -> Self {
+        self.places = places;
+        self
+    }
+
+    /// Takes down when it is polled.
+    pub(super) fn telling_times(mut self, tell: bool) -> Self {
+        self.began = tell.then(Instant::now);
+        self
+    }
+
+    /// What aborts it, once it runs as a task.
+    pub(super) fn own(&self) -> Arc<OnceLock<AbortHandle>> {
+        Arc::clone(&self.own)
+    }
+
+    fn first(&self) -> Option<Cancel> {
+        self.plan.first.filter(|cancel| cancel.at.task == 0)
+    }
+
+    /// Whether it is to be dropped at this moment. Cancels by other means at once.
+    fn ends_at(&mut self, moment: Moment) -> bool {
+        if let Some(token_at) = self.token_at {
+            return self.plan.second.is_some_and(|second| moment == Moment::Await(token_at + second));
+        }
+        let Some(cancel) = self.first().filter(|cancel| cancel.at.moment == moment) else { return false };
+        self.trial.noted().cancelled = true;
+        match cancel.by {
+            By::Drop | By::Timeout => return true,
+            By::Abort => {
+                self.own.get().inspect(|own| own.abort());
+            }
+            By::Token => {
+                self.token_at = Some(self.trial.awaits());
+                self.deadline = Some((Box::pin(tokio::time::sleep(self.grace)), false));
+                self.trial.cancel_token();
+            }
+        }
+        false
+    }
+
+    /// Whether a task's point was reached at which everything is dropped.
+    fn all_ends(&self, context: &Context<'_>) -> bool {
+        let mut noted = self.trial.noted();
+        let everything = noted.cancel.is_some_and(|cancel| cancel.by == By::Drop);
+        if everything && !noted.cancelled {
+            noted.root = Some(context.waker().clone());
+        }
+        everything && noted.cancelled
+    }
+
+    /// Whether it was aborted before it was polled again.
+    fn is_aborted(&self) -> bool {
+        let aborts = |cancel: &Cancel| cancel.by == By::Abort && matches!(cancel.at.moment, Moment::Wake(_));
+        self.first().is_some_and(|cancel| aborts(&cancel)) && self.trial.noted().cancelled
+    }
+
+    /// Whether the place at which it is suspended next is asked for. After a token was
+    /// cancelled every one may be where it stays.
+    fn is_asked_for(&self, next: u32) -> bool {
+        let ends = |moment| matches!(moment, Moment::Await(nth) | Moment::Wake(nth) if nth == next);
+        let by_token =
+            self.token_at.is_some() && self.plan.second.is_none_or(|second| self.token_at == next.checked_sub(second));
+        self.places.is_some() && (by_token || self.first().is_some_and(|cancel| ends(cancel.at.moment)))
+    }
+
+    /// Whether its time is up.
+    fn is_late(&mut self, context: &mut Context<'_>) -> bool {
+        let elapsed = match &mut self.deadline {
+            None => false,
+            Some((sleep, true)) => sleep.is_elapsed(),
+            Some((sleep, polled)) => {
+                *polled = true;
+                sleep.as_mut().poll(context).is_ready()
+            }
+        };
+        if elapsed && self.paused {
+            // A clock that stands still has jumped here because all wait. What comes from
+            // outside, of a child or a socket, takes real time.
+            self.paused = false;
+            self.trial.noted().resumed = true;
+            tokio::time::resume();
+            self.deadline = Some((Box::pin(tokio::time::sleep(PATIENCE)), false));
+            return self.is_late(context);
+        }
+        elapsed
+    }
+
+    /// Drops the agent's future, which may panic.
+    pub(super) fn drop_it<U>(&mut self, course: Course<U>) -> Course<U> {
+        let future = self.future.take();
+        caught(|| drop(future)).err().map_or(course, Course::Panicked)
+    }
+
+    fn poll_it(&mut self, context: &mut Context<'_>) -> Option<Result<Poll<T>, String>> {
+        let next = self.trial.awaits() + 1;
+        let places = self.places.clone().filter(|_| self.is_asked_for(next));
+        let future = self.future.as_mut()?;
+        let Some(places) = places else { return Some(caught(|| future.as_mut().poll(context))) };
+        places.begin();
+        let waker = telling_waker(context.waker().clone(), move || places.take());
+        Some(caught(|| future.as_mut().poll(&mut Context::from_waker(&waker))))
+    }
+}
+
+impl<T> Future for Cancelling<T> {
+    type Output = Course<T>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Course<T>> {
+        let this = self.get_mut();
+        let before = this.trial.awaits();
+        if let Some(began) = this.began {
+            this.trial.noted().polls.push(began.elapsed());
+        }
+        let of_task = this.plan.first.is_some_and(|cancel| cancel.at.task > 0);
+        if of_task && this.all_ends(context) || before > 0 && this.ends_at(Moment::Wake(before)) {
+            return Poll::Ready(this.drop_it(Course::Cancelled));
+        }
+        if this.is_aborted() {
+            return Poll::Pending;
+        }
+        match this.poll_it(context) {
+            None => return Poll::Pending,
+            Some(Err(panic)) => {
+                // One that has panicked is dropped too; a second panic is the same story.
+                let _dropped: Course<T> = this.drop_it(Course::Cancelled);
+                return Poll::Ready(Course::Panicked(panic));
+            }
+            Some(Ok(Poll::Ready(output))) => return Poll::Ready(Course::Finished(output)),
+            Some(Ok(Poll::Pending)) => {}
+        }
+        let nth = this.trial.suspended();
+        if this.ends_at(Moment::Await(nth)) {
+            return Poll::Ready(this.drop_it(Course::Cancelled));
+        }
+        if this.is_late(context) {
+            return Poll::Ready(this.drop_it(Course::OutOfTime));
+        }
+        Poll::Pending
+    }
+}

@@ -1,0 +1,173 @@
+//! What an agent gets for one run: its place in the world, and where it says what is to
+//! be looked at.
+
+use super::lock::{Lock, LockState};
+use super::spawned::{Spawned, Task};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// One run of an agent under test: its directory, its cancellation token, and the state
+/// and the locks that are judged once it was cancelled.
+///
+/// It is cheap to clone, and can be given to tasks.
+#[derive(Clone)]
+pub struct Trial {
+    inner: Arc<Inner>,
+}
+
+/// Reads a state as text.
+type Read = Box<dyn Fn() -> String + Send>;
+
+struct Inner {
+    directory: PathBuf,
+    token: CancellationToken,
+    /// How often the agent's own future was suspended.
+    awaits: AtomicU32,
+    noted: Mutex<Noted>,
+}
+
+/// What the agent said, and what was seen of its futures.
+#[derive(Default)]
+pub(super) struct Noted {
+    states: BTreeMap<String, (Read, String)>,
+    locks: BTreeMap<String, Box<dyn Lock>>,
+    /// Names of points, by the suspension that each stands for.
+    pub(super) probes: BTreeMap<u32, String>,
+    pub(super) tasks: Vec<Task>,
+    /// The task to be cancelled, by its number, and where.
+    pub(super) cancel: Option<super::plan::Cancel>,
+    /// Whether that came to pass.
+    pub(super) cancelled: bool,
+    /// Wakes the agent's own future, when everything is to be dropped.
+    pub(super) root: Option<std::task::Waker>,
+    /// When the agent's own future was polled, since it began.
+    pub(super) polls: Vec<Duration>,
+    /// Whether the clock, which stood still, runs.
+    pub(super) resumed: bool,
+    uses_token: bool,
+}
+
+impl fmt::Debug for Trial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trial").field("directory", &self.inner.directory).finish_non_exhaustive()
+    }
+}
+
+impl Trial {
+    pub(super) fn new(directory: PathBuf) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                directory,
+                token: CancellationToken::new(),
+                awaits: AtomicU32::new(0),
+                noted: Mutex::new(Noted::default()),
+            }),
+        }
+    }
+
+    /// The directory of this run. It is empty at first, and a run that comes after a
+    /// cancelled one finds what that one left. What the agent leaves in it is judged, and
+    /// all of it is removed in the end.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.inner.directory
+    }
+
+    /// The token that asks the agent to stop. Agents that never ask for it are not
+    /// cancelled by it.
+    #[must_use]
+    pub fn token(&self) -> CancellationToken {
+        self.noted().uses_token = true;
+        self.inner.token.clone()
+    }
+
+    /// Names a state that a cancel must leave as it was before the work, or as the work
+    /// makes it: a balance, the content of a queue, the number of free permits. `read` is
+    /// called now, for what it is before, and once the run has ended or was cancelled. It
+    /// must not wait.
+    ///
+    /// # Panics
+    /// Where `read` does, now. Later that is a finding.
+    pub fn state<V: fmt::Debug>(&self, name: &str, read: impl Fn() -> V + Send + 'static) {
+        let read: Read = Box::new(move || format!("{:?}", read()));
+        let before = read();
+        self.noted().states.insert(name.to_owned(), (read, before));
+    }
+
+    /// Hands over a lock that must be free once the agent was cancelled.
+    pub fn lock(&self, name: &str, lock: impl Lock + 'static) {
+        self.noted().locks.insert(name.to_owned(), Box::new(lock));
+    }
+
+    /// Starts a task as [`tokio::spawn`] does. Its suspensions are points too, and if it
+    /// is left running the finding names the line of this call.
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let mut noted = self.noted();
+        let number = noted.tasks.len() + 1;
+        noted.tasks.push(Task::new(std::panic::Location::caller()));
+        drop(noted);
+        Spawned::start(self.clone(), number, future)
+    }
+
+    /// Suspends the agent once: a point that has a name in the report.
+    pub async fn probe(&self, name: &str) {
+        let next = self.inner.awaits.load(Ordering::Relaxed) + 1;
+        self.noted().probes.insert(next, name.to_owned());
+        tokio::task::yield_now().await;
+    }
+
+    pub(super) fn noted(&self) -> MutexGuard<'_, Noted> {
+        self.inner.noted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a suspension of the agent's own future, and says the how manieth it was.
+    pub(super) fn suspended(&self) -> u32 {
+        self.inner.awaits.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub(super) fn awaits(&self) -> u32 {
+        self.inner.awaits.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn uses_token(&self) -> bool {
+        self.noted().uses_token
+    }
+
+    pub(super) fn cancel_token(&self) {
+        self.inner.token.cancel();
+    }
+
+    /// Each state: before, and now or the panic of its reader.
+    pub(super) fn states(&self) -> BTreeMap<String, State> {
+        let noted = self.noted();
+        let read = |(read, before): &(Read, String)| State {
+            before: before.clone(),
+            now: catch_unwind(AssertUnwindSafe(read)).map_err(|_| "reading it panics".to_owned()),
+        };
+        noted.states.iter().map(|(name, state)| (name.clone(), read(state))).collect()
+    }
+
+    pub(super) fn locks(&self) -> BTreeMap<String, LockState> {
+        self.noted().locks.iter().map(|(name, lock)| (name.clone(), lock.lock_state())).collect()
+    }
+}
+
+/// A state of an agent, as text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct State {
+    pub(super) before: String,
+    pub(super) now: Result<String, String>,
+}

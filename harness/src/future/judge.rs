@@ -1,0 +1,359 @@
+//! From what one run of a future has shown to findings. Pure.
+//!
+//! What undisturbed runs do and leave is expected, and so is what they do when they are
+//! run a second time over what they left: a cancel may come before the work, or after it.
+
+use super::cancelling::Course;
+use super::lock::LockState;
+use super::once::{Again, Seen};
+use super::plan::{By, Plan};
+use crate::audit::Found;
+use quietus_reports::fingerprint::normalise;
+use quietus_reports::{Code, Origin};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// What undisturbed runs do and leave.
+#[derive(Debug, Default)]
+pub(super) struct Expected {
+    /// What they come to; empty when that differs from run to run.
+    outputs: BTreeSet<String>,
+    /// What each state is after a run, and after a second one over what the first left.
+    /// Those that differ from run to run are not here.
+    states: BTreeMap<String, (String, Option<String>)>,
+    /// What may be in the files afterwards, those excepted that differ from run to run.
+    trees: Vec<BTreeMap<String, u64>>,
+    unstable: BTreeSet<String>,
+    names: BTreeSet<String>,
+    temporary: BTreeSet<String>,
+    /// How many tasks of each line still live, and how many in all.
+    tasks: BTreeMap<String, usize>,
+    alive: usize,
+    children: Vec<String>,
+    /// How many descriptors and threads more there are.
+    descriptors: BTreeMap<String, usize>,
+    threads: usize,
+}
+
+/// A file's name without what is random in it.
+fn named(name: &str) -> String {
+    normalise(name)
+}
+
+fn tree_of(files: &BTreeMap<String, u64>, without: &BTreeSet<String>) -> BTreeMap<String, u64> {
+    files.iter().map(|(name, hash)| (named(name), *hash)).filter(|(name, _)| !without.contains(name)).collect()
+}
+
+/// Learns from two undisturbed runs.
+pub(super) fn learn(one: &Seen, other: &Seen) -> Expected {
+    let mut expected = Expected::default();
+    let again = |seen: &Seen| seen.again.clone();
+    let trees = [&one.left.files, &other.left.files].map(|files| tree_of(files, &BTreeSet::new()));
+    let differs = |(name, hash): &(&String, &u64)| trees[1].get(*name) != Some(hash);
+    expected.unstable = trees[0].iter().filter(differs).map(|(name, _)| name.clone()).collect();
+    if one.course == other.course {
+        expected.outputs.extend(finished(&one.course));
+        expected.outputs.extend(again(one).and_then(|again| finished(&again.course)));
+    }
+    for (name, state) in &one.left.states {
+        if other.left.states.get(name).map(|state| &state.now) != Some(&state.now) {
+            continue;
+        }
+        let twice = again(one).and_then(|mut again| again.states.remove(name)).and_then(Result::ok);
+        if let Ok(after) = &state.now {
+            expected.states.insert(name.clone(), (after.clone(), twice));
+        }
+    }
+    for seen in [one, other] {
+        expected.names.extend(seen.left.files.keys().map(|name| named(name)));
+        let after = again(seen).map(|again| again.files).unwrap_or_default();
+        expected.names.extend(after.keys().map(|name| named(name)));
+        expected.trees.push(tree_of(&seen.left.files, &expected.unstable));
+        expected.trees.push(tree_of(&after, &expected.unstable));
+        expected.alive = expected.alive.max(seen.alive);
+        for (line, count) in living(seen) {
+            let known = expected.tasks.entry(line).or_default();
+            *known = (*known).max(count);
+        }
+        expected.temporary.extend(new_temporary(seen));
+        expected.children.extend(new_children(seen).into_iter().map(|(_, command)| command));
+        expected.threads = expected.threads.max(more_threads(seen));
+        for (target, count) in more_descriptors(seen) {
+            let known = expected.descriptors.entry(target).or_default();
+            *known = (*known).max(count);
+        }
+    }
+    expected
+}
+
+fn finished(course: &Course<String>) -> Option<String> {
+    match course {
+        Course::Finished(output) => Some(output.clone()),
+        _ => None,
+    }
+}
+
+/// Judges one run that was cancelled.
+pub(super) fn judge(plan: Plan, seen: &Seen, expected: &Expected) -> Vec<Found> {
+    let mut found = Vec::new();
+    found.extend(ending(plan, seen));
+    found.extend(tasks(seen, expected));
+    found.extend(states(seen, expected));
+    found.extend(locks(seen));
+    found.extend(files(seen, expected));
+    found.extend(processes(seen, expected));
+    let disturbed = seen.alive > expected.alive || seen.course == Course::OutOfTime;
+    // What still runs would disturb the next run: that is the finding.
+    if let Some(again) = seen.again.as_ref().filter(|_| !disturbed) {
+        found.extend(recovery(again, seen, expected));
+    }
+    found
+}
+
+fn ending(plan: Plan, seen: &Seen) -> Option<Found> {
+    // A task alone is cancelled by whoever holds it, who knows.
+    let of_root = plan.first.is_some_and(|cancel| cancel.at.task == 0 || cancel.by == By::Drop);
+    match &seen.course {
+        Course::Panicked(said) if of_root => {
+            Some(Found::new(Code::Crashed, normalise(said), format!("cancelled, the agent panics: {said}"), &[]))
+        }
+        Course::OutOfTime if plan.first.is_some_and(|cancel| cancel.by == By::Token) => {
+            let title = "its token was cancelled, and the agent did not end within its grace";
+            Some(Found::new(Code::Hang, "the agent", title, &[]))
+        }
+        _ => None,
+    }
+}
+
+/// The lines at which tasks were started that still live, with their number.
+fn living(seen: &Seen) -> BTreeMap<String, usize> {
+    let mut lines = BTreeMap::new();
+    for task in seen.tasks.iter().filter(|task| task.alive) {
+        let at = task.started_at;
+        *lines.entry(format!("{}:{}", at.file(), at.line())).or_default() += 1;
+    }
+    lines
+}
+
+fn tasks(seen: &Seen, expected: &Expected) -> Vec<Found> {
+    let mut more = seen.alive.saturating_sub(expected.alive);
+    let mut found = Vec::new();
+    for (line, count) in living(seen) {
+        let known = expected.tasks.get(&line).copied().unwrap_or_default();
+        if count > known && more > 0 {
+            more = more.saturating_sub(count - known);
+            let origin = Origin {
+                role: "0".to_owned(),
+                command: "the agent".to_owned(),
+                source: Some("spawn".to_owned()),
+                line: Some(line.clone()),
+            };
+            let title = format!("a task started at {line} still runs");
+            found.push(Found::new(Code::OrphanTask, line, title, &[]).with_origin(Some(origin)));
+        }
+    }
+    if more > 0 {
+        let title = format!(
+            "{more} task{} started by tokio::spawn still run{}",
+            plural(more),
+            if more == 1 { "s" } else { "" }
+        );
+        found.push(Found::new(Code::OrphanTask, "a task", title, &[]));
+    }
+    found
+}
+
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
+
+fn states(seen: &Seen, expected: &Expected) -> Vec<Found> {
+    let mut found = Vec::new();
+    for (name, state) in &seen.left.states {
+        match &state.now {
+            Err(why) => {
+                found.push(Found::new(
+                    Code::NotRolledBack,
+                    name.as_str(),
+                    format!("the state `{name}` cannot be read: {why}"),
+                    &[],
+                ));
+            }
+            Ok(now) => {
+                let Some((after, _)) = expected.states.get(name) else { continue };
+                if now != after && *now != state.before {
+                    let title = format!("the state `{name}` is neither as before the work nor as after it");
+                    found.push(Found::new(Code::NotRolledBack, name.as_str(), title, &[]).with_evidence([
+                        format!("before  {}", state.before),
+                        format!("now     {now}"),
+                        format!("after   {after}"),
+                    ]));
+                }
+            }
+        }
+    }
+    found
+}
+
+fn locks(seen: &Seen) -> Vec<Found> {
+    let left = |(name, state): (&String, &LockState)| match state {
+        LockState::Free => None,
+        LockState::Held => {
+            Some(Found::new(Code::MutexHeld, name.as_str(), format!("the lock `{name}` is still held"), &[]))
+        }
+        LockState::Poisoned => {
+            Some(Found::new(Code::MutexPoisoned, name.as_str(), format!("the lock `{name}` is poisoned"), &[]))
+        }
+    };
+    seen.left.locks.iter().filter_map(left).collect()
+}
+
+/// By its name: a lock, a temporary file, or any other.
+fn file_code(name: &str) -> Code {
+    let last = Path::new(name).file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    if last.ends_with(".lock") || last.ends_with(".pid") {
+        Code::LockFile
+    } else if ["tmp", "temp", ".part", ".partial", "~"].iter().any(|part| last.contains(part)) {
+        Code::TempFile
+    } else {
+        Code::StrayFile
+    }
+}
+
+fn left(seen: &Seen, expected: &Expected) -> BTreeSet<String> {
+    seen.left.files.keys().map(|name| named(name)).filter(|name| !expected.names.contains(name)).collect()
+}
+
+fn files(seen: &Seen, expected: &Expected) -> Vec<Found> {
+    let in_directory = left(seen, expected).into_iter().map(|name| {
+        let title = format!("the file {name} is left behind in the directory of the trial");
+        Found::new(file_code(&name), name, title, &[])
+    });
+    let temporary = new_temporary(seen).into_iter().filter(|name| !expected.temporary.contains(name)).map(|name| {
+        let title = format!("{name} is left behind in the directory for temporary files");
+        Found::new(Code::TempFile, name, title, &[])
+    });
+    in_directory.chain(temporary).collect()
+}
+
+fn new_temporary(seen: &Seen) -> BTreeSet<String> {
+    let Some((before, after)) = &seen.own else { return BTreeSet::new() };
+    after.temporary.difference(&before.temporary).map(|name| named(name)).collect()
+}
+
+/// Children that came and stayed: whether one has ended, and its command.
+fn new_children(seen: &Seen) -> Vec<(bool, String)> {
+    let Some((before, after)) = &seen.own else { return Vec::new() };
+    let known: BTreeSet<i32> = before.children.iter().map(|(pid, ..)| *pid).collect();
+    let new = after.children.iter().filter(|(pid, ..)| !known.contains(pid));
+    new.map(|(_, state, command)| (*state == 'Z', command.clone())).collect()
+}
+
+fn processes(seen: &Seen, expected: &Expected) -> Vec<Found> {
+    let mut known = expected.children.clone();
+    let mut found = Vec::new();
+    for (ended, command) in new_children(seen) {
+        if let Some(at) = known.iter().position(|one| *one == command) {
+            known.swap_remove(at);
+            continue;
+        }
+        let one = if ended {
+            Found::new(
+                Code::ZombieProcess,
+                command.as_str(),
+                format!("`{command}` has ended and nobody waits for it"),
+                &[],
+            )
+        } else {
+            Found::new(Code::OrphanProcess, command.as_str(), format!("`{command}` still runs"), &[])
+        };
+        if !found.contains(&one) {
+            found.push(one);
+        }
+    }
+    found
+}
+
+fn more_threads(seen: &Seen) -> usize {
+    seen.own.as_ref().map_or(0, |(before, after)| after.threads.saturating_sub(before.threads))
+}
+
+/// By what they are, how many descriptors more there are than before.
+fn more_descriptors(seen: &Seen) -> BTreeMap<String, usize> {
+    let Some((before, after)) = &seen.own else { return BTreeMap::new() };
+    let mut more: BTreeMap<String, usize> = BTreeMap::new();
+    for target in after.descriptors.values() {
+        *more.entry(normalise(target)).or_default() += 1;
+    }
+    for target in before.descriptors.values() {
+        if let Some(count) = more.get_mut(&normalise(target)) {
+            *count = count.saturating_sub(1);
+        }
+    }
+    more.retain(|_, count| *count > 0);
+    more
+}
+
+/// What grew more than it does undisturbed: descriptors, by what they are, and threads.
+pub(super) fn growth(seen: &Seen, expected: &Expected) -> Vec<Found> {
+    let mut found = Vec::new();
+    for (target, count) in more_descriptors(seen) {
+        if count > expected.descriptors.get(&target).copied().unwrap_or_default() {
+            let title = format!("each such cancel leaves a descriptor open: {target}");
+            found.push(Found::new(Code::FdGrowth, target, title, &[]));
+        }
+    }
+    if more_threads(seen) > expected.threads {
+        found.push(Found::new(Code::ThreadGrowth, "a thread", "each such cancel leaves a thread running", &[]));
+    }
+    found
+}
+
+fn recovery(again: &Again, seen: &Seen, expected: &Expected) -> Vec<Found> {
+    let failed = |why: String| {
+        vec![Found::new(Code::RecoveryFailed, normalise(&why), format!("run again, the agent {why}"), &[])]
+    };
+    let output = match &again.course {
+        Course::Panicked(said) => return failed(format!("panics: {said}")),
+        Course::OutOfTime => return failed("does not end".to_owned()),
+        Course::Cancelled => return Vec::new(),
+        Course::Finished(output) => output,
+    };
+    let mut found = Vec::new();
+    if !expected.outputs.is_empty() && !expected.outputs.contains(output) {
+        let errs = output.starts_with("Err(") && !expected.outputs.iter().any(|known| known.starts_with("Err("));
+        if errs {
+            return failed(format!("fails: {output}"));
+        }
+        let known: Vec<&str> = expected.outputs.iter().map(String::as_str).collect();
+        found.push(
+            Found::new(Code::RecoveryDiverged, "its output", "run again, the agent comes to another result", &[])
+                .with_evidence([format!("undisturbed  {}", known.join(" or ")), format!("run again    {output}")]),
+        );
+    }
+    for (name, now) in &again.states {
+        let (Some((once, twice)), Ok(now)) = (expected.states.get(name), now) else { continue };
+        if now != once && twice.as_ref() != Some(now) {
+            let may: Vec<&str> =
+                twice.iter().filter(|twice| *twice != once).chain([once]).map(String::as_str).collect();
+            let title = format!("run again, the agent leaves the state `{name}` as no undisturbed run does");
+            found.push(
+                Found::new(Code::RecoveryDiverged, name.as_str(), title, &[])
+                    .with_evidence([format!("undisturbed  {}", may.join(" or ")), format!("run again    {now}")]),
+            );
+        }
+    }
+    let mut without = left(seen, expected);
+    without.extend(expected.unstable.iter().cloned());
+    let tree = tree_of(&again.files, &without);
+    if !expected.trees.contains(&tree) {
+        let nearest = expected.trees.first().cloned().unwrap_or_default();
+        let differs = |name: &&String| nearest.get(*name) != tree.get(*name);
+        let names: BTreeSet<&String> = nearest.keys().chain(tree.keys()).collect();
+        for name in names.into_iter().filter(differs) {
+            let title = format!("run again, the agent leaves another {name}");
+            found.push(Found::new(Code::RecoveryDiverged, name.as_str(), title, &[]));
+        }
+    }
+    found
+}

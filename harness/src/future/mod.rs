@@ -1,0 +1,23 @@
+//! Agents that are futures: run on plain tokio, cancelled at each suspension, judged by
+//! what they leave in this process.
+
+mod agent;
+mod cancelling;
+mod handle;
+mod judge;
+mod line;
+mod lock;
+mod once;
+mod own;
+mod panics;
+mod plan;
+mod plans;
+mod spawned;
+mod sweep;
+mod swept;
+
+pub use agent::{AsyncAgent, Over, over};
+pub use handle::Trial;
+pub use lock::{Lock, LockState};
+pub use plan::{By, Cancel, Moment, Place, Plan};
+pub use swept::{FutureAgent, Swept};

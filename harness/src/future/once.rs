@@ -1,0 +1,267 @@
+//! One run of an agent that is a future, on a runtime of its own: cancelled where the plan
+//! says, looked at, and run again over what it left.
+
+use super::agent::{Runs, Startable};
+use super::cancelling::{Boxed, Cancelling, Course, PATIENCE};
+use super::handle::{State, Trial};
+use super::line::Places;
+use super::lock::LockState;
+use super::own::{self, Own, TRIAL, look, tree};
+use super::panics::caught;
+use super::plan::{By, Moment, Plan};
+use super::spawned::Task;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::task::LocalSet;
+
+/// How agents are run.
+#[derive(Debug, Clone)]
+pub(super) struct Setup {
+    /// Whether tokio's clock stands still and jumps to what is waited for.
+    pub(super) paused: bool,
+    /// Threads of a multi-threaded runtime.
+    pub(super) workers: Option<usize>,
+    /// How long it may take to end once its token was cancelled, and what it started to
+    /// end after it.
+    pub(super) grace: Duration,
+    /// How long an undisturbed run may take.
+    pub(super) horizon: Duration,
+    /// Whether everything in this process is the agent's: then its descriptors, children
+    /// and threads are looked at.
+    pub(super) whole_process: bool,
+    /// Whether it is run again over what it left.
+    pub(super) rerun: bool,
+}
+
+/// What is taken down besides.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Ask {
+    /// The line in which it waits when it is cancelled.
+    pub(super) places: bool,
+    /// When it is polled.
+    pub(super) times: bool,
+}
+
+/// What one run has shown.
+#[derive(Debug, Clone)]
+pub(super) struct Seen {
+    pub(super) course: Course<String>,
+    /// Whether the plan came to pass.
+    pub(super) cancelled: bool,
+    pub(super) awaits: u32,
+    /// When its own future was polled, if that was asked for.
+    pub(super) polls: Vec<Duration>,
+    pub(super) probes: BTreeMap<u32, String>,
+    pub(super) uses_token: bool,
+    pub(super) tasks: Vec<Task>,
+    /// Tasks that still live, those of the world excepted.
+    pub(super) alive: usize,
+    /// Before it was run again.
+    pub(super) left: Left,
+    /// This process before and after.
+    pub(super) own: Option<(Own, Own)>,
+    pub(super) line: Option<String>,
+    pub(super) again: Option<Again>,
+    pub(super) took: Duration,
+}
+
+/// The run over what the first one left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Again {
+    pub(super) course: Course<String>,
+    pub(super) states: BTreeMap<String, Result<String, String>>,
+    pub(super) files: BTreeMap<String, u64>,
+}
+
+/// What was seen on the runtime.
+struct Inside {
+    course: Course<String>,
+    tasks: Vec<Task>,
+    alive: usize,
+    left: Option<Left>,
+    again: Option<Again>,
+}
+
+/// What a run leaves in memory and in its directory.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Left {
+    pub(super) states: BTreeMap<String, State>,
+    pub(super) locks: BTreeMap<String, LockState>,
+    pub(super) files: BTreeMap<String, u64>,
+}
+
+impl Left {
+    fn by(trial: &Trial) -> Self {
+        Self { states: trial.states(), locks: trial.locks(), files: tree(trial.dir()) }
+    }
+}
+
+/// Runs the agent once.
+///
+/// # Errors
+/// When there is no directory or no runtime to be had, or the world cannot be made.
+pub(super) fn once(agent: &dyn Startable, setup: &Setup, plan: Plan, ask: Ask) -> Result<Seen, String> {
+    let began = Instant::now();
+    let directory = tempfile::Builder::new()
+        .prefix(TRIAL)
+        .tempdir()
+        .map_err(|error| format!("cannot make a directory for a trial: {error}"))?;
+    let before = setup.whole_process.then(look);
+    let runtime = runtime(setup).map_err(|error| format!("cannot start a runtime: {error}"))?;
+    let trial = Trial::new(directory.path().to_path_buf());
+    let places = ask.places.then(|| Arc::new(Places::default()));
+    let inside = caught(|| runtime.block_on(inside(agent, setup, plan, ask, &trial, places.clone())))
+        .map_err(|panic| format!("the world of the agent cannot be made: {panic}"));
+    runtime.shutdown_timeout(setup.grace);
+    let inside = inside?;
+    // Where everything was dropped, that is what it leaves.
+    let left = inside.left.unwrap_or_else(|| Left::by(&trial));
+    let own = before.map(|before| (before, look()));
+    let line = places.and_then(|places| places.line());
+    let uses_token = trial.uses_token();
+    let mut noted = trial.noted();
+    Ok(Seen {
+        course: inside.course,
+        cancelled: noted.cancelled,
+        awaits: trial.awaits(),
+        polls: std::mem::take(&mut noted.polls),
+        probes: std::mem::take(&mut noted.probes),
+        uses_token,
+        tasks: inside.tasks,
+        alive: inside.alive,
+        left,
+        own,
+        line,
+        again: inside.again,
+        took: began.elapsed(),
+    })
+}
+
+fn runtime(setup: &Setup) -> std::io::Result<Runtime> {
+    match setup.workers {
+        Some(workers) => Builder::new_multi_thread().worker_threads(workers).enable_all().build(),
+        None => Builder::new_current_thread().enable_all().start_paused(setup.paused).build(),
+    }
+}
+
+async fn inside(
+    agent: &dyn Startable,
+    setup: &Setup,
+    plan: Plan,
+    ask: Ask,
+    trial: &Trial,
+    places: Option<Arc<Places>>,
+) -> Inside {
+    let children: Option<Vec<i32>> =
+        setup.whole_process.then(|| own::children().into_iter().map(|(pid, ..)| pid).collect());
+    let world = agent.world(trial).await;
+    let living = || Handle::current().metrics().num_alive_tasks();
+    let of_the_world = living();
+    let root = Cancelling::new(world.run(trial.clone()), trial.clone(), plan, setup.grace)
+        .within(setup.horizon, setup.paused)
+        .telling_places(places)
+        .telling_times(ask.times);
+    let course = drive(root, trial, plan).await;
+    pause_again(trial);
+    if plan.shuts_down() {
+        return Inside { course, tasks: Vec::new(), alive: 0, left: None, again: None };
+    }
+    settle(&|| living() > of_the_world, setup).await;
+    if let Some(children) = children {
+        let dying = || own::children().iter().any(|(pid, ..)| !children.contains(pid));
+        in_real_time(setup, &dying).await;
+    }
+    let (alive, tasks) = (living().saturating_sub(of_the_world), trial.noted().tasks.clone());
+    let left = Some(Left::by(trial));
+    let again = if setup.rerun { Some(again(&*world, trial, setup).await) } else { None };
+    Inside { course, tasks, alive, left, again }
+}
+
+/// Runs it to its end, or to where the plan ends it.
+async fn drive(root: Cancelling<String>, trial: &Trial, plan: Plan) -> Course<String> {
+    match plan.first.filter(|cancel| cancel.at.task == 0).map(|cancel| (cancel.by, cancel.at.moment)) {
+        Some((By::Abort, _)) => {
+            let own = root.own();
+            let set = LocalSet::new();
+            let task = set.spawn_local(root);
+            own.get_or_init(|| task.abort_handle());
+            match set.run_until(task).await {
+                Ok(course) => course,
+                Err(error) if error.is_cancelled() => Course::Cancelled,
+                Err(error) => Course::Panicked(error.to_string()),
+            }
+        }
+        Some((By::Timeout, Moment::Time(after))) => {
+            let mut root = Box::pin(root);
+            match tokio::time::timeout(after, &mut root).await {
+                Ok(course) => course,
+                Err(_) => {
+                    trial.noted().cancelled = true;
+                    root.as_mut().get_mut().drop_it(Course::Cancelled)
+                }
+            }
+        }
+        _ => root.await,
+    }
+}
+
+/// Stops the clock again, if it was set going to wait for something outside.
+fn pause_again(trial: &Trial) {
+    if std::mem::take(&mut trial.noted().resumed) {
+        tokio::time::pause();
+    }
+}
+
+/// Gives what is on its way out the time to end: tasks that clean up, aborted ones.
+async fn settle(busy: &dyn Fn() -> bool, setup: &Setup) {
+    for _ in 0..32 {
+        if !busy() {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    let began = tokio::time::Instant::now();
+    let mut nap = Duration::from_millis(1);
+    while busy() && began.elapsed() < setup.grace {
+        tokio::time::sleep(nap).await;
+        nap = (nap * 2).min(Duration::from_millis(100));
+    }
+}
+
+/// Waits a while for what is busy outside of the runtime: children that were killed and
+/// that tokio waits for.
+async fn in_real_time(setup: &Setup, busy: &dyn Fn() -> bool) {
+    if !busy() {
+        return;
+    }
+    if setup.paused {
+        tokio::time::resume();
+    }
+    let began = tokio::time::Instant::now();
+    let mut nap = Duration::from_millis(1);
+    while busy() && began.elapsed() < PATIENCE {
+        tokio::time::sleep(nap).await;
+        nap *= 2;
+    }
+    if setup.paused {
+        tokio::time::pause();
+    }
+}
+
+/// A run over what the first one left.
+async fn again(world: &dyn Runs, before: &Trial, setup: &Setup) -> Again {
+    let trial = Trial::new(before.dir().to_path_buf());
+    let future: Boxed<String> = world.run(trial.clone());
+    let root = Cancelling::new(future, trial.clone(), Plan::default(), setup.grace).within(setup.horizon, setup.paused);
+    let course = root.await;
+    pause_again(&trial);
+    let mut states: BTreeMap<_, _> = before.states().into_iter().collect();
+    states.extend(trial.states());
+    Again {
+        course,
+        states: states.into_iter().map(|(name, state)| (name, state.now)).collect(),
+        files: tree(trial.dir()),
+    }
+}

@@ -1,0 +1,224 @@
+//! Where and how a future is cancelled, as data that prints as a token and is read
+//! back from one. Pure.
+
+use crate::model::{format_span, parse_span};
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// A moment in the life of a future.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Moment {
+    /// It has just been suspended, for the how manieth time, from 1.
+    Await(u32),
+    /// It has been suspended so often and is about to be polled again: what it waited for
+    /// may be there, and it has not seen it.
+    Wake(u32),
+    /// So long after its start, by tokio's clock.
+    Time(Duration),
+}
+
+/// A moment of one of the agent's futures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place {
+    /// 0 is the agent's own future, 1 the first task that [`Trial::spawn`](super::Trial::spawn)
+    /// started.
+    pub task: u32,
+    /// When.
+    pub moment: Moment,
+}
+
+/// How a future is cancelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum By {
+    /// It is dropped. Of a task: everything is, as when a runtime is shut down.
+    Drop,
+    /// It runs as a task, which is aborted.
+    Abort,
+    /// The agent's cancellation token is cancelled, and the future goes on to its end.
+    Token,
+    /// It runs within `tokio::time::timeout`.
+    Timeout,
+}
+
+impl By {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Drop, Self::Abort, Self::Token, Self::Timeout];
+}
+
+impl fmt::Display for By {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Drop => "drop",
+            Self::Abort => "abort",
+            Self::Token => "token",
+            Self::Timeout => "timeout",
+        })
+    }
+}
+
+impl FromStr for By {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|by| by.to_string() == text)
+            .ok_or_else(|| format!("`{text}` is no way to cancel a future: drop, abort, token, timeout"))
+    }
+}
+
+/// One cancel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Cancel {
+    /// Where.
+    pub at: Place,
+    /// How.
+    pub by: By,
+}
+
+/// What is done in one trial of a future. Nothing, in a control.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Plan {
+    /// The cancel.
+    pub first: Option<Cancel>,
+    /// After a token was cancelled, the how manieth suspension of the cleanup is the one
+    /// at which the future is dropped.
+    pub second: Option<u32>,
+}
+
+const FORM: &str = "a token of a future is like q1/at=await:7/send=drop";
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.task > 0 {
+            write!(f, "[{}]", self.task)?;
+        }
+        match self.moment {
+            Moment::Await(nth) => write!(f, "await:{nth}"),
+            Moment::Wake(nth) => write!(f, "wake:{nth}"),
+            Moment::Time(after) => write!(f, "time:{}", format_span(after)),
+        }
+    }
+}
+
+impl FromStr for Place {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (task, rest) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((task, rest)) => (task.parse().ok().filter(|task| *task > 0).ok_or(FORM)?, rest),
+            None => (0, text),
+        };
+        let nth = |text: &str| text.parse().ok().filter(|nth| *nth > 0).ok_or(FORM);
+        let moment = match rest.split_once(':') {
+            Some(("await", text)) => Moment::Await(nth(text)?),
+            Some(("wake", text)) => Moment::Wake(nth(text)?),
+            Some(("time", text)) if task == 0 => Moment::Time(parse_span(text).map_err(|error| error.to_string())?),
+            _ => return Err(format!("`{text}` is no point of a future; {FORM}")),
+        };
+        Ok(Self { task, moment })
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("q1")?;
+        if let Some(Cancel { at, by }) = self.first {
+            write!(f, "/at={at}/send={by}")?;
+        }
+        self.second.map_or(Ok(()), |nth| write!(f, "/at=+await:{nth}/send=drop"))
+    }
+}
+
+impl FromStr for Plan {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let rest = text.strip_prefix("q1/at=").ok_or(FORM)?;
+        let (first, second) = match rest.split_once("/at=+await:") {
+            Some((first, second)) => (first, Some(second)),
+            None => (rest, None),
+        };
+        let (at, by) = first.split_once("/send=").ok_or(FORM)?;
+        let (at, by): (Place, By) = (at.parse()?, by.parse()?);
+        if matches!(at.moment, Moment::Time(_)) != (by == By::Timeout) {
+            return Err(format!("a timeout has a time, and only it has one; {FORM}"));
+        }
+        if at.task > 0 && !matches!(by, By::Drop | By::Abort) {
+            return Err(format!("a task is aborted, or dropped with everything else; {FORM}"));
+        }
+        let second = match second {
+            None => None,
+            Some(_) if by != By::Token => return Err(format!("only a token has a cleanup to be cancelled in; {FORM}")),
+            Some(text) => {
+                let nth = text.strip_suffix("/send=drop").and_then(|nth| nth.parse().ok()).filter(|nth| *nth > 0);
+                Some(nth.ok_or(FORM)?)
+            }
+        };
+        Ok(Self { first: Some(Cancel { at, by }), second })
+    }
+}
+
+impl Plan {
+    /// Cancels once.
+    pub(super) fn once(task: u32, moment: Moment, by: By) -> Self {
+        Self { first: Some(Cancel { at: Place { task, moment }, by }), second: None }
+    }
+
+    /// Whether everything is dropped, the runtime too.
+    pub(super) fn shuts_down(&self) -> bool {
+        self.first.is_some_and(|cancel| cancel.at.task > 0 && cancel.by == By::Drop)
+    }
+
+    /// Where, for a person.
+    pub(super) fn place_text(&self) -> String {
+        let first = self.first.map(|cancel| cancel.at.to_string()).unwrap_or_default();
+        self.second.map_or(first.clone(), |nth| format!("{first} then +await:{nth}"))
+    }
+
+    /// How, for a person.
+    pub(super) fn by_text(&self) -> String {
+        let first = self.first.map(|cancel| cancel.by.to_string()).unwrap_or_default();
+        if self.second.is_some() { format!("{first}, drop") } else { first }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prints_as_it_reads() {
+        for text in [
+            "q1/at=await:7/send=drop",
+            "q1/at=wake:1/send=abort",
+            "q1/at=[2]await:3/send=abort",
+            "q1/at=await:2/send=token/at=+await:4/send=drop",
+            "q1/at=time:250ms/send=timeout",
+        ] {
+            assert_eq!(text.parse::<Plan>().expect(text).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for text in [
+            "",
+            "q1",
+            "q2/at=await:1/send=drop",
+            "q1/at=await:0/send=drop",
+            "q1/at=await:1/send=kill",
+            "q1/at=time:1s/send=drop",
+            "q1/at=await:1/send=timeout",
+            "q1/at=[0]await:1/send=drop",
+            "q1/at=[1]await:1/send=token",
+            "q1/at=[1]time:1s/send=timeout",
+            "q1/at=await:1/send=drop/at=+await:1/send=drop",
+            "q1/at=await:1/send=token/at=+await:0/send=drop",
+            "q1/at=await:1/send=token/at=+await:1/send=abort",
+        ] {
+            assert!(text.parse::<Plan>().is_err(), "{text}");
+        }
+    }
+}

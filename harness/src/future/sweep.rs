@@ -1,0 +1,334 @@
+//! A sweep of an agent that is a future: undisturbed runs, a trial for each suspension and
+//! each way to cancel, and each finding once more.
+
+use super::agent::Startable;
+use super::cancelling::Course;
+use super::judge::{Expected, growth, judge, learn};
+use super::once::{Ask, Seen, Setup, once};
+use super::plan::{By, Moment, Plan};
+use super::plans::{plans, second};
+use crate::audit::Found;
+use quietus_reports::{AgentKind, Code, Confirmed, Control, Finding, Gate, Outcome, Run, Severity, Trial, Verdict};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// What is asked of a sweep.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    /// The name of the test or the agent.
+    pub(super) name: String,
+    pub(super) setup: Setup,
+    pub(super) how: Vec<By>,
+    pub(super) seed: u64,
+    pub(super) budget: Option<Duration>,
+    /// The only trial, if one is replayed.
+    pub(super) only: Option<Plan>,
+    /// How often each finding is tried again.
+    pub(super) confirm: u32,
+    /// What is written before a token to replay it.
+    pub(super) replay: String,
+}
+
+/// A finding, with where it was seen.
+struct Gathered {
+    found: Found,
+    plans: Vec<Plan>,
+    confirmed: Option<Confirmed>,
+    line: Option<String>,
+}
+
+/// Everything that one sweep has come to.
+struct Sweep<'a> {
+    agent: &'a dyn Startable,
+    wanted: &'a Wanted,
+    expected: Expected,
+    trials: Vec<Trial>,
+    gathered: Vec<Gathered>,
+    /// Whether a token that was cancelled has ever changed what the agent did.
+    obeyed: Option<bool>,
+    probes: BTreeMap<u32, String>,
+}
+
+/// Sweeps an agent.
+///
+/// # Errors
+/// When its undisturbed run gives no ground to judge by, with what to do about it.
+pub(super) fn sweep(agent: &dyn Startable, wanted: &Wanted, tell: &mut dyn FnMut(&str)) -> Result<Run, String> {
+    let began = Instant::now();
+    tell("undisturbed");
+    let control = once(agent, &wanted.setup, Plan::default(), Ask { times: true, places: false })?;
+    ends_well(&control, &wanted.setup)?;
+    let other = once(agent, &wanted.setup, Plan::default(), Ask::default())?;
+    ends_well(&other, &wanted.setup)?;
+    let mut notes = Vec::new();
+    if control.course != other.course {
+        notes.push("two undisturbed runs come to different results, so results are not compared".to_owned());
+    }
+    if control.awaits != other.awaits {
+        notes.push(format!(
+            "undisturbed it is suspended {} times, or {}: it is not the same moment in each run",
+            control.awaits, other.awaits
+        ));
+    }
+    let all = wanted.only.map_or_else(|| plans(&control, &wanted.how, wanted.seed), |plan| vec![plan]);
+    if wanted.only.is_none() && wanted.how.contains(&By::Token) && !control.uses_token {
+        notes.push("the agent never asks for its token, so that was not cancelled".to_owned());
+    }
+    let mut sweep = Sweep {
+        agent,
+        wanted,
+        expected: learn(&control, &other),
+        trials: Vec::new(),
+        gathered: Vec::new(),
+        obeyed: None,
+        probes: control.probes.clone(),
+    };
+    let in_time = || wanted.budget.is_none_or(|budget| began.elapsed() < budget);
+    let mut cleanups = Vec::new();
+    let mut left = all.len();
+    for plan in all.iter().take_while(|_| in_time()) {
+        let seen = sweep.trial(*plan, tell)?;
+        left -= 1;
+        if let (Some(cancel), None) = (plan.first.filter(|cancel| cancel.by == By::Token), plan.second) {
+            if let Moment::Await(at) = cancel.at.moment {
+                cleanups.push((*plan, seen.awaits.saturating_sub(at)));
+            }
+            sweep.note_token(&seen, &control);
+        }
+    }
+    cleanups.sort();
+    let seconds = if wanted.only.is_none() { second(&cleanups) } else { Vec::new() };
+    left += seconds.len();
+    // What goes on to its end whatever its token says has no cleanup.
+    if sweep.obeyed == Some(true) {
+        for plan in seconds.iter().take_while(|_| in_time()) {
+            sweep.trial(*plan, tell)?;
+            left -= 1;
+        }
+    } else {
+        left -= seconds.len();
+        sweep.ignored(&cleanups);
+    }
+    if left > 0 {
+        notes.push(format!("{left} trials were not made: the budget was used up"));
+    }
+    sweep.confirm(tell)?;
+    Ok(sweep.report(&control, notes))
+}
+
+/// Whether there is something to judge by.
+fn ends_well(control: &Seen, setup: &Setup) -> Result<(), String> {
+    match &control.course {
+        Course::Panicked(said) => Err(format!("undisturbed, the agent panics: {said}")),
+        Course::OutOfTime if setup.paused => Err(
+            "undisturbed, the agent waits for ever, or for something outside: with paused time that cannot be told \
+             apart. Agents that wait for children, files or sockets need time = \"real\""
+                .to_owned(),
+        ),
+        Course::OutOfTime => Err(format!(
+            "undisturbed, the agent does not end within {}: a test needs an agent that ends",
+            crate::model::format_span(setup.horizon)
+        )),
+        Course::Finished(_) | Course::Cancelled => Ok(()),
+    }
+}
+
+impl Sweep<'_> {
+    fn trial(&mut self, plan: Plan, tell: &mut dyn FnMut(&str)) -> Result<Seen, String> {
+        tell(&plan.to_string());
+        let (seen, found) = self.look(plan, Ask::default())?;
+        let reached = seen.cancelled;
+        let found = if reached { found } else { Vec::new() };
+        let fingerprints = found.into_iter().map(|one| self.gather(plan, one)).collect();
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.trials.push(Trial {
+            index: u32::try_from(self.trials.len()).unwrap_or(u32::MAX),
+            label: self.label(plan),
+            point: plan.place_text(),
+            window: None,
+            predicted: None,
+            injection: plan.by_text(),
+            informational: false,
+            outcome: if !reached {
+                Outcome::Missed
+            } else if seen.course == Course::OutOfTime {
+                Outcome::Killed
+            } else {
+                Outcome::Ended
+            },
+            status: Some(status(&seen.course)),
+            duration_us: micros(seen.took),
+            shutdown_us: None,
+            token: plan.to_string(),
+            findings: fingerprints,
+            note: (!reached).then(|| "the agent ended before the point".to_owned()),
+        });
+        Ok(seen)
+    }
+
+    /// The point with the name that the agent gave it.
+    fn label(&self, plan: Plan) -> String {
+        let named = plan.first.and_then(|cancel| match cancel.at.moment {
+            Moment::Await(nth) | Moment::Wake(nth) if cancel.at.task == 0 => self.probes.get(&nth),
+            _ => None,
+        });
+        named.map_or_else(|| "suspension".to_owned(), |name| format!("probe {name}"))
+    }
+
+    /// One run, and what it shows. What may have grown is what has grown three times.
+    fn look(&self, plan: Plan, ask: Ask) -> Result<(Seen, Vec<Found>), String> {
+        let seen = once(self.agent, &self.wanted.setup, plan, ask)?;
+        let mut found = judge(plan, &seen, &self.expected);
+        let mut grown = growth(&seen, &self.expected);
+        for _ in 0..2 {
+            if grown.is_empty() {
+                break;
+            }
+            let again = growth(&once(self.agent, &self.wanted.setup, plan, Ask::default())?, &self.expected);
+            grown.retain(|one| again.iter().any(|other| other.fingerprint == one.fingerprint));
+        }
+        found.extend(grown);
+        Ok((seen, found))
+    }
+
+    /// Puts it to what is known; says which that is.
+    fn gather(&mut self, plan: Plan, mut found: Found) -> String {
+        for known in &mut self.gathered {
+            if known.found.unify(&mut found) {
+                known.plans.push(plan);
+                return known.found.fingerprint.clone();
+            }
+        }
+        let fingerprint = found.fingerprint.clone();
+        self.gathered.push(Gathered { found, plans: vec![plan], confirmed: None, line: None });
+        fingerprint
+    }
+
+    /// Whether a run was another because its token was cancelled.
+    fn note_token(&mut self, seen: &Seen, control: &Seen) {
+        // Its last steps cannot show it.
+        let same = seen.course == control.course && seen.awaits >= control.awaits;
+        let changed = self.obeyed.unwrap_or(false);
+        self.obeyed = Some(changed || !same);
+    }
+
+    /// The agent asked for its token, and went on to its end whenever that was cancelled.
+    fn ignored(&mut self, cleanups: &[(Plan, u32)]) {
+        let plans: Vec<Plan> = cleanups.iter().filter(|(_, left)| *left > 0).map(|(plan, _)| *plan).collect();
+        if plans.is_empty() {
+            return;
+        }
+        let title = "the agent asked for its token, and goes on to its end when that is cancelled";
+        let found = Found::new(Code::CancelIgnored, "the token", title, &[]);
+        for trial in self.trials.iter_mut().filter(|trial| plans.iter().any(|plan| plan.to_string() == trial.token)) {
+            trial.findings.push(found.fingerprint.clone());
+        }
+        self.gathered.push(Gathered { found, plans, confirmed: None, line: None });
+    }
+
+    /// Tries each finding again, and learns in which line the agent was cancelled.
+    fn confirm(&mut self, tell: &mut dyn FnMut(&str)) -> Result<(), String> {
+        for index in 0..self.gathered.len() {
+            let Some((plan, found)) =
+                self.gathered.get_mut(index).and_then(|known| Some((smallest(&known.plans)?, known.found.clone())))
+            else {
+                continue;
+            };
+            if found.code == Code::CancelIgnored {
+                // Of all trials together; one tells where it was when it was asked.
+                let (seen, _) = self.look(plan, Ask { places: true, times: false })?;
+                self.gathered.get_mut(index).into_iter().for_each(|known| known.line.clone_from(&seen.line));
+                continue;
+            }
+            let (mut hits, mut line) = (0, None);
+            for _ in 0..self.wanted.confirm {
+                tell(&plan.to_string());
+                let (seen, again) = self.look(plan, Ask { places: true, times: false })?;
+                hits += u32::from(again.into_iter().any(|mut one| found.clone().unify(&mut one)));
+                line = line.or(seen.line);
+            }
+            if let Some(known) = self.gathered.get_mut(index).filter(|_| self.wanted.confirm > 0) {
+                known.confirmed = Some(Confirmed { hits, runs: self.wanted.confirm });
+                known.line = line;
+            }
+        }
+        Ok(())
+    }
+
+    fn report(self, control: &Seen, notes: Vec<String>) -> Run {
+        let reached = |trial: &&Trial| trial.outcome.reached();
+        let tried = u32::try_from(self.trials.iter().filter(reached).count()).unwrap_or(u32::MAX);
+        let mut findings: Vec<Finding> =
+            self.gathered.into_iter().map(|known| finding(known, tried, &self.wanted.replay)).collect();
+        findings.sort_by(|a, b| {
+            b.severity.cmp(&a.severity).then_with(|| a.code.cmp(&b.code)).then_with(|| a.subject.cmp(&b.subject))
+        });
+        let mut run = Run {
+            scenario: self.wanted.name.clone(),
+            agent: vec![self.wanted.name.clone()],
+            kind: AgentKind::Job,
+            strategy: if self.wanted.only.is_some() { "replay" } else { "sweep" }.to_owned(),
+            control: Some(Control {
+                runs: 2,
+                duration_us: u64::try_from(control.took.as_micros()).unwrap_or(u64::MAX),
+                ended: status(&control.course),
+                leaves: control.left.files.keys().cloned().collect(),
+            }),
+            windows: None,
+            trials: self.trials,
+            findings,
+            notes,
+            verdict: Verdict::Inconclusive,
+        };
+        run.verdict = Gate::default().judge_run(&run);
+        run
+    }
+}
+
+fn status(course: &Course<String>) -> String {
+    match course {
+        Course::Finished(_) => "finished",
+        Course::Cancelled => "cancelled",
+        Course::OutOfTime => "out of time",
+        Course::Panicked(_) => "panicked",
+    }
+    .to_owned()
+}
+
+/// Of the trials that show the same, the one with the least in it.
+fn smallest(plans: &[Plan]) -> Option<Plan> {
+    plans.iter().min_by_key(|plan| (plan.second.is_some(), plan.first)).copied()
+}
+
+fn finding(known: Gathered, tried: u32, replay: &str) -> Finding {
+    let plan = smallest(&known.plans).unwrap_or_default();
+    let (found, mut plans) = (known.found, known.plans);
+    plans.sort();
+    let mut evidence = found.evidence;
+    if let Some(line) = known.line {
+        let what = if found.code == Code::Hang { "it waits" } else { "cancelled" };
+        evidence.insert(0, format!("{what} at {line}"));
+    }
+    let never_again = known.confirmed.is_some_and(|confirmed| confirmed.hits == 0);
+    if never_again {
+        evidence.push("not seen again when it was confirmed: it depends on timing, or on something outside".to_owned());
+    }
+    Finding {
+        code: found.code,
+        severity: if never_again { found.severity.min(Severity::Warn) } else { found.severity },
+        fingerprint: found.fingerprint,
+        title: found.title,
+        subject: found.subject,
+        origin: found.origin,
+        life: None,
+        points: plans.iter().map(|plan| format!("{} at {}", plan.by_text(), plan.place_text())).collect(),
+        hits: u32::try_from(plans.len()).unwrap_or(u32::MAX),
+        tried,
+        confirmed: known.confirmed,
+        cause: found.cause,
+        evidence,
+        accepted: None,
+        token: plan.to_string(),
+        replay: format!("{replay}{plan}"),
+    }
+}

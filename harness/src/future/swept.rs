@@ -1,0 +1,190 @@
+//! The sweep of a future as one writes it in a test.
+
+use super::agent::{AsyncAgent, Shared, Startable};
+use super::once::Setup;
+use super::plan::{By, Plan};
+use super::sweep::{Wanted, sweep};
+use quietus_reports::{
+    Format, Gate, Guarantee, Host, HumanOptions, Level, NotAudited, Report, Run, Totals, render_human,
+};
+use std::fmt;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// An agent that is a future, and how it is to be cancelled.
+pub struct FutureAgent {
+    agent: Box<dyn Startable>,
+    wanted: Wanted,
+}
+
+impl fmt::Debug for FutureAgent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FutureAgent").field("wanted", &self.wanted).finish_non_exhaustive()
+    }
+}
+
+impl FutureAgent {
+    /// Takes an agent. Its clock is real, its runtime has one thread, and it is cancelled in
+    /// all ways.
+    pub fn new(agent: impl AsyncAgent) -> Self {
+        Self {
+            agent: Box::new(Shared(Rc::new(agent))),
+            wanted: Wanted {
+                name: "agent".to_owned(),
+                setup: Setup {
+                    paused: false,
+                    workers: None,
+                    grace: Duration::from_secs(5),
+                    horizon: Duration::from_secs(60),
+                    whole_process: false,
+                    rerun: true,
+                },
+                how: By::ALL.to_vec(),
+                seed: 0,
+                budget: None,
+                only: None,
+                confirm: 3,
+                replay: "QUIETUS_REPLAY=".to_owned(),
+            },
+        }
+    }
+
+    /// The name in the report.
+    #[must_use]
+    pub fn name(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.wanted.name);
+        self
+    }
+
+    /// Has tokio's clock stand still and jump to whatever is waited for: an agent that
+    /// sleeps for minutes takes milliseconds. For agents that wait for nothing outside of
+    /// them, such as children, files and sockets.
+    #[must_use]
+    pub fn paused(mut self) -> Self {
+        self.wanted.setup.paused = true;
+        self.wanted.setup.horizon = self.wanted.setup.horizon.max(Duration::from_secs(3600));
+        self
+    }
+
+    /// Runs it on a runtime with so many threads, whose order is not the same in each run.
+    /// The clock is real there.
+    #[must_use]
+    pub fn multi_thread(mut self, workers: usize) -> Self {
+        self.wanted.setup.workers = Some(workers.max(1));
+        self
+    }
+
+    /// Only these ways to cancel it.
+    #[must_use]
+    pub fn how(mut self, how: &[By]) -> Self {
+        self.wanted.how = how.to_vec();
+        self
+    }
+
+    /// How long it may take to end once its token was cancelled, and what it started to end
+    /// after it; by default 5 s.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.wanted.setup.grace = grace;
+        self
+    }
+
+    /// How long an undisturbed run may take, by tokio's clock; by default a minute, and an
+    /// hour where the clock is paused.
+    #[must_use]
+    pub fn horizon(mut self, horizon: Duration) -> Self {
+        self.wanted.setup.horizon = horizon;
+        self
+    }
+
+    /// Makes no further trials once so much time has passed. The report says how many were
+    /// not made.
+    #[must_use]
+    pub fn budget(mut self, budget: Duration) -> Self {
+        self.wanted.budget = Some(budget);
+        self
+    }
+
+    /// Decides the order of the trials.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.wanted.seed = seed;
+        self
+    }
+
+    /// Does not run it again over what it left.
+    #[must_use]
+    pub fn without_rerun(mut self) -> Self {
+        self.wanted.setup.rerun = false;
+        self
+    }
+
+    /// Makes the one trial that a token stands for.
+    ///
+    /// # Errors
+    /// When it is no token of a future.
+    pub fn replay(mut self, token: &str) -> Result<Swept, String> {
+        self.wanted.only = Some(token.parse::<Plan>()?);
+        Ok(self.sweep())
+    }
+
+    /// Makes all trials.
+    ///
+    /// # Panics
+    /// When the undisturbed run gives no ground to judge by: it panics itself, or never ends.
+    #[track_caller]
+    #[must_use = "what was found is in it"]
+    pub fn sweep(self) -> Swept {
+        match sweep(&*self.agent, &self.wanted, &mut |_| {}) {
+            Ok(run) => Swept { run },
+            Err(why) => panic!("{}: {why}", self.wanted.name),
+        }
+    }
+}
+
+/// What a sweep has come to.
+#[derive(Debug, Clone)]
+pub struct Swept {
+    run: Run,
+}
+
+impl Swept {
+    /// All of it, as data.
+    #[must_use]
+    pub fn run(&self) -> &Run {
+        &self.run
+    }
+
+    /// Fails the test, with everything that was found, unless nothing was.
+    ///
+    /// # Panics
+    /// When something was found, and when nothing could be judged.
+    #[track_caller]
+    pub fn assert_clean(&self) {
+        let report = report(self.run.clone());
+        let clean = report.verdict == quietus_reports::Verdict::Clean;
+        assert!(clean, "\n{}", render_human(&report, HumanOptions::default()));
+    }
+}
+
+/// A report of one run in this process.
+fn report(run: Run) -> Report {
+    let runs = vec![run];
+    Report {
+        format: Format::CURRENT,
+        quietus: env!("CARGO_PKG_VERSION").to_owned(),
+        started: String::new(),
+        host: Host { os: "Linux".to_owned(), kernel: String::new(), arch: std::env::consts::ARCH.to_owned(), cpus: 0 },
+        guarantee: Guarantee {
+            level: Level::Portable,
+            mechanisms: vec!["tokio's own count of tasks".to_owned()],
+            not_audited: vec![NotAudited {
+                what: "descriptors, children, threads".to_owned(),
+                why: "other tests run in this process".to_owned(),
+            }],
+        },
+        totals: Totals::of(&runs),
+        verdict: Gate::default().judge(&runs),
+        runs,
+    }
+}
