@@ -16,8 +16,49 @@ pub mod future;
 pub mod model;
 pub mod scenario;
 pub mod sys;
+#[cfg(feature = "test")]
+pub mod testing;
 pub mod trial;
 pub mod windows;
 
 #[cfg(feature = "test")]
 pub use future::{AsyncAgent, FutureAgent, Trial, over};
+/// Makes a test of an async function: it is cancelled wherever it can be, and what it
+/// leaves is found.
+///
+/// The function takes a [`Trial`], builds what it works on, and works on it. It is run
+/// undisturbed, and then once for each of its suspensions and each way to cancel it. The
+/// test runs in a process of its own, in a sealed cell where the machine has one, so that
+/// every descriptor, child process and temporary file there is the agent's; it does not
+/// matter what else `cargo test` or nextest runs beside it.
+///
+/// ```
+/// # mod tests {
+/// #[quietus::test(time = "paused")]
+/// async fn transfer(trial: quietus::Trial) -> std::io::Result<()> {
+///     let file = tempfile::NamedTempFile::new_in(trial.dir())?;
+///     tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+///     file.persist(trial.dir().join("answer"))?;
+///     Ok(())
+/// }
+/// # }
+/// ```
+///
+/// What may stand in brackets, each once:
+///
+/// | argument | what it says | otherwise |
+/// |---|---|---|
+/// | `how = "drop, abort"` | the ways to cancel it: `drop`, `abort`, `token`, `timeout` | all |
+/// | `time = "paused"` | tokio's clock stands still and jumps to what is waited for: for agents that wait for nothing outside, such as children and sockets | `"real"` |
+/// | `threads = 2` | it runs on a runtime with so many threads | one, the current |
+/// | `grace = "5s"` | how long it may take to end after its token was cancelled | 5 s |
+/// | `horizon = "60s"` | how long an undisturbed run may take | a minute; an hour when paused |
+/// | `budget = "10s"` | no trial starts after that time | none |
+/// | `seed = 1` | the order of the trials | 0 |
+/// | `rerun = false` | it is not run again over what a cancelled run left | it is |
+///
+/// A test that fails prints each finding with the line of the `.await` at which the agent
+/// was cancelled, and a token. With `QUIETUS_REPLAY` set to that token, the test makes that
+/// one trial.
+#[cfg(feature = "test")]
+pub use quietus_macros::test;

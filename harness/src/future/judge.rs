@@ -6,6 +6,7 @@
 use super::cancelling::Course;
 use super::lock::LockState;
 use super::once::{Again, Seen};
+use super::own::Child;
 use super::plan::{By, Plan};
 use crate::audit::Found;
 use quietus_reports::fingerprint::normalise;
@@ -76,7 +77,7 @@ pub(super) fn learn(one: &Seen, other: &Seen) -> Expected {
             *known = (*known).max(count);
         }
         expected.temporary.extend(new_temporary(seen));
-        expected.children.extend(new_children(seen).into_iter().map(|(_, command)| command));
+        expected.children.extend(seen.left.children.iter().map(|child| child.command.clone()));
         expected.threads = expected.threads.max(more_threads(seen));
         for (target, count) in more_descriptors(seen) {
             let known = expected.descriptors.entry(target).or_default();
@@ -237,27 +238,18 @@ fn files(seen: &Seen, expected: &Expected) -> Vec<Found> {
 }
 
 fn new_temporary(seen: &Seen) -> BTreeSet<String> {
-    let Some((before, after)) = &seen.own else { return BTreeSet::new() };
-    after.temporary.difference(&before.temporary).map(|name| named(name)).collect()
-}
-
-/// Children that came and stayed: whether one has ended, and its command.
-fn new_children(seen: &Seen) -> Vec<(bool, String)> {
-    let Some((before, after)) = &seen.own else { return Vec::new() };
-    let known: BTreeSet<i32> = before.children.iter().map(|(pid, ..)| *pid).collect();
-    let new = after.children.iter().filter(|(pid, ..)| !known.contains(pid));
-    new.map(|(_, state, command)| (*state == 'Z', command.clone())).collect()
+    seen.left.temporary.iter().map(|name| named(name)).collect()
 }
 
 fn processes(seen: &Seen, expected: &Expected) -> Vec<Found> {
     let mut known = expected.children.clone();
     let mut found = Vec::new();
-    for (ended, command) in new_children(seen) {
-        if let Some(at) = known.iter().position(|one| *one == command) {
+    for Child { ended, command, .. } in &seen.left.children {
+        if let Some(at) = known.iter().position(|one| one == command) {
             known.swap_remove(at);
             continue;
         }
-        let one = if ended {
+        let one = if *ended {
             Found::new(
                 Code::ZombieProcess,
                 command.as_str(),

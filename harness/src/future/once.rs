@@ -6,11 +6,11 @@ use super::cancelling::{Boxed, Cancelling, Course, PATIENCE};
 use super::handle::{State, Trial};
 use super::line::Places;
 use super::lock::LockState;
-use super::own::{self, Own, TRIAL, look, tree};
+use super::own::{self, Child, Own, TRIAL, end_new_children, look, tree};
 use super::panics::caught;
 use super::plan::{By, Moment, Plan};
 use super::spawned::Task;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -90,11 +90,23 @@ pub(super) struct Left {
     pub(super) states: BTreeMap<String, State>,
     pub(super) locks: BTreeMap<String, LockState>,
     pub(super) files: BTreeMap<String, u64>,
+    /// Children, and entries of the directory for temporary files, that are new.
+    pub(super) children: Vec<Child>,
+    pub(super) temporary: BTreeSet<String>,
 }
 
 impl Left {
-    fn by(trial: &Trial) -> Self {
-        Self { states: trial.states(), locks: trial.locks(), files: tree(trial.dir()) }
+    fn by(trial: &Trial, before: Option<&Own>) -> Self {
+        let children =
+            |before: &Own| own::children().into_iter().filter(|child| !before.children.contains(child)).collect();
+        let temporary = |before: &Own| own::temporary().difference(&before.temporary).cloned().collect();
+        Self {
+            states: trial.states(),
+            locks: trial.locks(),
+            files: tree(trial.dir()),
+            children: before.map(children).unwrap_or_default(),
+            temporary: before.map(temporary).unwrap_or_default(),
+        }
     }
 }
 
@@ -112,13 +124,16 @@ pub(super) fn once(agent: &dyn Startable, setup: &Setup, plan: Plan, ask: Ask) -
     let runtime = runtime(setup).map_err(|error| format!("cannot start a runtime: {error}"))?;
     let trial = Trial::new(directory.path().to_path_buf());
     let places = ask.places.then(|| Arc::new(Places::default()));
-    let inside = caught(|| runtime.block_on(inside(agent, setup, plan, ask, &trial, places.clone())))
+    let inside = caught(|| runtime.block_on(inside(agent, setup, plan, ask, &trial, places.clone(), before.as_ref())))
         .map_err(|panic| format!("the world of the agent cannot be made: {panic}"));
     runtime.shutdown_timeout(setup.grace);
     let inside = inside?;
     // Where everything was dropped, that is what it leaves.
-    let left = inside.left.unwrap_or_else(|| Left::by(&trial));
-    let own = before.map(|before| (before, look()));
+    let left = inside.left.unwrap_or_else(|| Left::by(&trial, before.as_ref()));
+    let own = before.map(|before| {
+        end_new_children(&before);
+        (before, look())
+    });
     let line = places.and_then(|places| places.line());
     let uses_token = trial.uses_token();
     let mut noted = trial.noted();
@@ -153,9 +168,8 @@ async fn inside(
     ask: Ask,
     trial: &Trial,
     places: Option<Arc<Places>>,
+    before: Option<&Own>,
 ) -> Inside {
-    let children: Option<Vec<i32>> =
-        setup.whole_process.then(|| own::children().into_iter().map(|(pid, ..)| pid).collect());
     let world = agent.world(trial).await;
     let living = || Handle::current().metrics().num_alive_tasks();
     let of_the_world = living();
@@ -169,12 +183,12 @@ async fn inside(
         return Inside { course, tasks: Vec::new(), alive: 0, left: None, again: None };
     }
     settle(&|| living() > of_the_world, setup).await;
-    if let Some(children) = children {
-        let dying = || own::children().iter().any(|(pid, ..)| !children.contains(pid));
+    if let Some(before) = before {
+        let dying = || own::children().iter().any(|child| !before.children.contains(child));
         in_real_time(setup, &dying).await;
     }
     let (alive, tasks) = (living().saturating_sub(of_the_world), trial.noted().tasks.clone());
-    let left = Some(Left::by(trial));
+    let left = Some(Left::by(trial, before));
     let again = if setup.rerun { Some(again(&*world, trial, setup).await) } else { None };
     Inside { course, tasks, alive, left, again }
 }

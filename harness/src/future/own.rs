@@ -1,6 +1,7 @@
 //! What this process itself holds: descriptors, children, threads, files below its own
 //! directories. For an agent that is a future these are the agent's.
 
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
@@ -10,12 +11,28 @@ use std::path::Path;
 pub(super) struct Own {
     /// What each descriptor is.
     pub(super) descriptors: BTreeMap<i32, String>,
-    /// The children: pid, state as in proc(5), command.
-    pub(super) children: Vec<(i32, char, String)>,
+    pub(super) children: Vec<Child>,
     pub(super) threads: usize,
     /// What stands in the directory for temporary files, the directories of trials excepted.
     pub(super) temporary: BTreeSet<String>,
 }
+
+/// A child of this process; the same one by its pid.
+#[derive(Debug, Clone)]
+pub(super) struct Child {
+    pub(super) pid: i32,
+    /// It has ended, and nobody has waited for it.
+    pub(super) ended: bool,
+    pub(super) command: String,
+}
+
+impl PartialEq for Child {
+    fn eq(&self, other: &Self) -> bool {
+        self.pid == other.pid
+    }
+}
+
+impl Eq for Child {}
 
 /// How the names of the directories of trials begin.
 pub(super) const TRIAL: &str = "quietus-trial-";
@@ -26,8 +43,12 @@ pub(super) fn look() -> Own {
         descriptors: descriptors(),
         children: children(),
         threads: entries("/proc/self/task").count(),
-        temporary: entries(std::env::temp_dir()).filter(|name| !name.starts_with(TRIAL)).collect(),
+        temporary: temporary(),
     }
+}
+
+pub(super) fn temporary() -> BTreeSet<String> {
+    entries(std::env::temp_dir()).filter(|name| !name.starts_with(TRIAL)).collect()
 }
 
 fn entries(directory: impl AsRef<Path>) -> impl Iterator<Item = String> {
@@ -45,17 +66,27 @@ fn descriptors() -> BTreeMap<i32, String> {
     numbers.into_iter().filter_map(target).collect()
 }
 
-/// The children: pid, state as in proc(5), command.
-pub(super) fn children() -> Vec<(i32, char, String)> {
+pub(super) fn children() -> Vec<Child> {
     let own = std::process::id().to_string();
     let of = |pid: i32| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let (_, rest) = stat.rsplit_once(") ")?;
         let mut words = rest.split(' ');
         let state = words.next()?.chars().next()?;
-        (words.next()? == own).then(|| (pid, state, command(pid, &stat)))
+        (words.next()? == own).then(|| Child { pid, ended: state == 'Z', command: command(pid, &stat) })
     };
     entries("/proc").filter_map(|name| name.parse().ok()).filter_map(of).collect()
+}
+
+/// Ends the children that were not there before, so that they are in nobody's way.
+pub(super) fn end_new_children(before: &Own) {
+    for child in children().into_iter().filter(|child| !before.children.contains(child)) {
+        // A child that nobody has waited for keeps its pid.
+        let Some(pid) = Pid::from_raw(child.pid) else { continue };
+        if kill_process(pid, Signal::KILL).is_ok() {
+            let _reaped = waitpid(Some(pid), WaitOptions::empty());
+        }
+    }
 }
 
 /// Its command line, or its name if it has none any more.
@@ -99,10 +130,10 @@ mod tests {
         assert!(own.threads >= 1);
         let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("sleep runs");
         let pid = i32::try_from(child.id()).expect("a pid");
-        assert!(look().children.iter().any(|(known, ..)| *known == pid));
+        assert!(look().children.iter().any(|child| child.pid == pid));
         child.kill().expect("it is ours");
         child.wait().expect("it is ours");
-        assert!(!look().children.iter().any(|(known, ..)| *known == pid));
+        assert!(!look().children.iter().any(|child| child.pid == pid));
     }
 
     #[test]

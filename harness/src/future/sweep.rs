@@ -12,6 +12,9 @@ use quietus_reports::{AgentKind, Code, Confirmed, Control, Finding, Gate, Outcom
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+/// How often a trial that did not reach its point is made again.
+const RETRIES: usize = 3;
+
 /// What is asked of a sweep.
 #[derive(Debug, Clone)]
 pub(super) struct Wanted {
@@ -136,7 +139,14 @@ fn ends_well(control: &Seen, setup: &Setup) -> Result<(), String> {
 impl Sweep<'_> {
     fn trial(&mut self, plan: Plan, tell: &mut dyn FnMut(&str)) -> Result<Seen, String> {
         tell(&plan.to_string());
-        let (seen, found) = self.look(plan, Ask::default())?;
+        let (mut seen, mut found) = self.look(plan, Ask::default())?;
+        // On several threads the same moment is not there in each run.
+        for _ in 0..RETRIES {
+            if seen.cancelled {
+                break;
+            }
+            (seen, found) = self.look(plan, Ask::default())?;
+        }
         let reached = seen.cancelled;
         let found = if reached { found } else { Vec::new() };
         let fingerprints = found.into_iter().map(|one| self.gather(plan, one)).collect();

@@ -119,13 +119,25 @@ impl FutureAgent {
         self
     }
 
-    /// Makes the one trial that a token stands for.
+    /// Makes only the one trial that a token stands for.
     ///
     /// # Errors
     /// When it is no token of a future.
-    pub fn replay(mut self, token: &str) -> Result<Swept, String> {
-        self.wanted.only = Some(token.parse::<Plan>()?);
-        Ok(self.sweep())
+    pub fn replaying(mut self, token: Option<&str>) -> Result<Self, String> {
+        self.wanted.only = token.map(str::parse::<Plan>).transpose()?;
+        Ok(self)
+    }
+
+    /// Takes everything in this process for the agent's: its descriptors, children and
+    /// threads, and the directory for temporary files.
+    pub(crate) fn whole_process(mut self) -> Self {
+        self.wanted.setup.whole_process = true;
+        self
+    }
+
+    /// Makes all trials, and says before each which it is.
+    pub(crate) fn sweep_telling(&self, tell: &mut dyn FnMut(&str)) -> Result<Run, String> {
+        sweep(&*self.agent, &self.wanted, tell)
     }
 
     /// Makes all trials.
@@ -135,7 +147,7 @@ impl FutureAgent {
     #[track_caller]
     #[must_use = "what was found is in it"]
     pub fn sweep(self) -> Swept {
-        match sweep(&*self.agent, &self.wanted, &mut |_| {}) {
+        match self.sweep_telling(&mut |_| {}) {
             Ok(run) => Swept { run },
             Err(why) => panic!("{}: {why}", self.wanted.name),
         }

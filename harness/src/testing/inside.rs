@@ -1,0 +1,31 @@
+//! The test in its own process: sweeps, tells what it does and what it found, and ends.
+
+use super::message::Message;
+use crate::future::FutureAgent;
+use std::ffi::OsStr;
+use std::io::Write;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixStream};
+
+/// Runs the sweep and ends the process: nothing else of the test binary is to run here.
+pub(super) fn run(socket: &OsStr, agent: FutureAgent, replay: Option<&str>) -> ! {
+    let connected =
+        SocketAddr::from_abstract_name(socket.as_bytes()).and_then(|address| UnixStream::connect_addr(&address));
+    let Ok(mut stream) = connected else { std::process::exit(1) };
+    // Whoever loses its parent becomes a child of this process, and is seen.
+    let _seen_less = crate::sys::become_subreaper();
+    // The one that listens may be gone: then nobody wants to know.
+    let mut tell = |message: &Message| stream.write_all(message.line().as_bytes()).is_ok();
+    let swept = agent.whole_process().replaying(replay).and_then(|agent| {
+        agent.sweep_telling(&mut |what| {
+            tell(&Message::Runs(what.to_owned()));
+        })
+    });
+    let last = match swept {
+        Ok(run) => Message::Done(Box::new(run)),
+        Err(why) => Message::Failed(why),
+    };
+    let told = tell(&last);
+    std::process::exit(i32::from(!told))
+}
