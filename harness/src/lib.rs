@@ -22,7 +22,7 @@ pub mod trial;
 pub mod windows;
 
 #[cfg(feature = "test")]
-pub use future::{AsyncAgent, FutureAgent, Trial, over};
+pub use future::{AsyncAgent, Trial, over};
 /// Makes a test of an async function: it is cancelled wherever it can be, and what it
 /// leaves is found.
 ///
@@ -62,3 +62,5 @@ pub use future::{AsyncAgent, FutureAgent, Trial, over};
 /// one trial.
 #[cfg(feature = "test")]
 pub use quietus_macros::test;
+#[cfg(feature = "test")]
+pub use testing::{Agent, CommandAgent, FutureAgent, Tested};

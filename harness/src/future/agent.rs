@@ -66,7 +66,7 @@ impl<W, T, S, R> fmt::Debug for Over<W, T, S, R> {
 ///         numbers.clone()
 ///     },
 /// );
-/// quietus::FutureAgent::new(agent).sweep().assert_clean();
+/// quietus::Agent::future(agent).sweep().assert_clean();
 /// ```
 pub fn over<W, T, S, R>(world: S, run: R) -> Over<W, T, S, R>
 where
@@ -98,19 +98,24 @@ where
 }
 
 /// An agent whose types are forgotten.
-pub(super) trait Startable {
+pub(crate) trait Startable {
     /// Makes a world, out of which runs are started.
     fn world<'a>(&'a self, trial: &'a Trial) -> Pin<Box<dyn Future<Output = Box<dyn Runs>> + 'a>>;
 }
 
 /// A world of an agent.
-pub(super) trait Runs {
+pub(crate) trait Runs {
     /// One run over it; its output as text.
     fn run(&self, trial: Trial) -> Boxed<String>;
 }
 
 /// An agent, shared with its runs.
-pub(super) struct Shared<A>(pub(super) Rc<A>);
+struct Shared<A>(Rc<A>);
+
+/// Forgets an agent's types.
+pub(crate) fn startable(agent: impl AsyncAgent) -> Box<dyn Startable> {
+    Box::new(Shared(Rc::new(agent)))
+}
 
 struct Place<A: AsyncAgent> {
     agent: Rc<A>,

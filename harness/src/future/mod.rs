@@ -14,10 +14,12 @@ mod plan;
 mod plans;
 mod spawned;
 mod sweep;
-mod swept;
 
 pub use agent::{AsyncAgent, Over, over};
 pub use handle::Trial;
 pub use lock::{Lock, LockState};
 pub use plan::{By, Cancel, Moment, Place, Plan};
-pub use swept::{FutureAgent, Swept};
+
+pub(crate) use agent::{Startable, startable};
+pub(crate) use once::Setup;
+pub(crate) use sweep::{Wanted, sweep};

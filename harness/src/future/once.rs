@@ -18,21 +18,21 @@ use tokio::task::LocalSet;
 
 /// How agents are run.
 #[derive(Debug, Clone)]
-pub(super) struct Setup {
+pub(crate) struct Setup {
     /// Whether tokio's clock stands still and jumps to what is waited for.
-    pub(super) paused: bool,
+    pub(crate) paused: bool,
     /// Threads of a multi-threaded runtime.
-    pub(super) workers: Option<usize>,
+    pub(crate) workers: Option<usize>,
     /// How long it may take to end once its token was cancelled, and what it started to
     /// end after it.
-    pub(super) grace: Duration,
+    pub(crate) grace: Duration,
     /// How long an undisturbed run may take.
-    pub(super) horizon: Duration,
+    pub(crate) horizon: Duration,
     /// Whether everything in this process is the agent's: then its descriptors, children
     /// and threads are looked at.
-    pub(super) whole_process: bool,
+    pub(crate) whole_process: bool,
     /// Whether it is run again over what it left.
-    pub(super) rerun: bool,
+    pub(crate) rerun: bool,
 }
 
 /// What is taken down besides.

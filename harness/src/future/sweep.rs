@@ -17,19 +17,19 @@ const RETRIES: usize = 3;
 
 /// What is asked of a sweep.
 #[derive(Debug, Clone)]
-pub(super) struct Wanted {
+pub(crate) struct Wanted {
     /// The name of the test or the agent.
-    pub(super) name: String,
-    pub(super) setup: Setup,
-    pub(super) how: Vec<By>,
-    pub(super) seed: u64,
-    pub(super) budget: Option<Duration>,
+    pub(crate) name: String,
+    pub(crate) setup: Setup,
+    pub(crate) how: Vec<By>,
+    pub(crate) seed: u64,
+    pub(crate) budget: Option<Duration>,
     /// The only trial, if one is replayed.
-    pub(super) only: Option<Plan>,
+    pub(crate) only: Option<Plan>,
     /// How often each finding is tried again.
-    pub(super) confirm: u32,
+    pub(crate) confirm: u32,
     /// What is written before a token to replay it.
-    pub(super) replay: String,
+    pub(crate) replay: String,
 }
 
 /// A finding, with where it was seen.
@@ -56,7 +56,7 @@ struct Sweep<'a> {
 ///
 /// # Errors
 /// When its undisturbed run gives no ground to judge by, with what to do about it.
-pub(super) fn sweep(agent: &dyn Startable, wanted: &Wanted, tell: &mut dyn FnMut(&str)) -> Result<Run, String> {
+pub(crate) fn sweep(agent: &dyn Startable, wanted: &Wanted, tell: &mut dyn FnMut(&str)) -> Result<Run, String> {
     let began = Instant::now();
     tell("undisturbed");
     let control = once(agent, &wanted.setup, Plan::default(), Ask { times: true, places: false })?;

@@ -1,7 +1,7 @@
 //! The test in its own process: sweeps, tells what it does and what it found, and ends.
 
+use super::future_agent::FutureAgent;
 use super::message::Message;
-use crate::future::FutureAgent;
 use std::ffi::OsStr;
 use std::io::Write;
 use std::os::linux::net::SocketAddrExt;

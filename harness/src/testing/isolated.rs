@@ -1,7 +1,7 @@
 //! A test that runs in a process of its own, in a cell: the test binary starts itself again.
 
+use super::future_agent::FutureAgent;
 use super::{inside, outside};
-use crate::future::FutureAgent;
 
 /// Names the socket on which a test in a process of its own speaks.
 pub(super) const INSIDE: &str = "QUIETUS_INSIDE";

@@ -1,9 +1,20 @@
 //! What one writes in a test: a future or a program is an agent, and a test of it fails
 //! with everything that was found.
 
+mod agent;
+mod cells;
+mod command;
+mod future_agent;
 mod inside;
 mod isolated;
 mod message;
 mod outside;
+mod scenarios;
+mod tested;
 
+pub use agent::Agent;
+pub use command::CommandAgent;
+pub use future_agent::FutureAgent;
 pub use isolated::isolated;
+pub use scenarios::run_scenarios;
+pub use tested::Tested;

@@ -1,21 +1,20 @@
 //! Starts a test again in a process of its own, in a cell where there is one to be had,
 //! and says what came of it.
 
+use super::cells::{Wish, options};
 use super::isolated::{INSIDE, REPLAY};
 use super::message::Message;
-use crate::cell::CellOptions;
+use super::tested::Tested;
 use crate::driver::{Driver, FullDriver, Interrupt, Request};
 use crate::model::{Stdin, TrialPlan};
 use crate::trial::{Limits, run_trial};
 use quietus_reports::escape::escape_terminal;
-use quietus_reports::{
-    Format, Gate, Guarantee, Host, HumanOptions, Level, NotAudited, Report, Run, Totals, Verdict, render_human,
-};
+use quietus_reports::{Guarantee, Level, NotAudited, Run};
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read, Seek};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -131,25 +130,17 @@ fn start(path: &str, socket: &str, interrupt: &Interrupt) -> Result<Ended, Strin
                 record: false,
                 interrupt: interrupt.clone(),
             };
-            sealed(driver, &request)
+            sealed(driver, &request, path)
         }
         Err(_) => unsealed(&own, &words, &environment, interrupt),
     }
 }
 
 fn driver(directory: &Path) -> &'static Result<FullDriver, String> {
-    DRIVER.get_or_init(|| {
-        FullDriver::new(CellOptions {
-            directory: directory.to_path_buf(),
-            likely: std::env::var_os("HOME").map(PathBuf::from).into_iter().collect(),
-            private_network: false,
-            max_processes: 2048,
-        })
-        .map_err(|error| error.to_string())
-    })
+    DRIVER.get_or_init(|| FullDriver::new(options(directory, Wish::default())).map_err(|error| error.to_string()))
 }
 
-fn sealed(driver: &FullDriver, request: &Request) -> Result<Ended, String> {
+fn sealed(driver: &FullDriver, request: &Request, path: &str) -> Result<Ended, String> {
     // It says itself how far it is.
     let never = Duration::from_secs(24 * 3600);
     let limits = Limits {
@@ -163,13 +154,13 @@ fn sealed(driver: &FullDriver, request: &Request) -> Result<Ended, String> {
     };
     let record = run_trial(driver, request, limits).map_err(|error| error.to_string())?;
     let how = record.evidence.ended.map_or_else(|| "was lost".to_owned(), |ended| format!("ended ({ended})"));
-    Ok(Ended { how, output: printed(&record.evidence.output.tail) })
+    Ok(Ended { how, output: printed(&record.evidence.output.tail, path) })
 }
 
 /// In a process of its own all the same, with a directory of its own for temporary files.
 fn unsealed(
     own: &Path,
-    words: &[&str],
+    words: &[&str; 5],
     environment: &[(OsString, OsString)],
     interrupt: &Interrupt,
 ) -> Result<Ended, String> {
@@ -196,46 +187,32 @@ fn unsealed(
     };
     let mut bytes = Vec::new();
     output.rewind().and_then(|()| output.read_to_end(&mut bytes)).map_err(failed)?;
-    Ok(Ended { how: format!("ended ({status})"), output: printed(&bytes) })
+    Ok(Ended { how: format!("ended ({status})"), output: printed(&bytes, words[0]) })
 }
 
-/// What it printed, without the lines of the test runner's own.
-fn printed(bytes: &[u8]) -> String {
+/// What it printed, without what the test runner itself prints before it.
+fn printed(bytes: &[u8], path: &str) -> String {
     let text = String::from_utf8_lossy(bytes);
-    let own = |line: &&str| !line.is_empty() && !line.starts_with("running ") && *line != "test";
-    text.lines().filter(own).map(|line| format!("{}\n", escape_terminal(line))).collect()
+    let before = format!("\nrunning 1 test\ntest {path} ... ");
+    let text = text.strip_prefix(before.as_str()).unwrap_or(&text);
+    text.lines().map(|line| format!("{}\n", escape_terminal(line))).collect()
 }
 
 fn judge(run: Run, path: &str) -> Result<(), String> {
-    let runs = vec![run];
-    let guarantee = guarantee();
-    let verdict = Gate::default().judge(&runs);
-    let token = runs.iter().flat_map(|run| &run.findings).map(|finding| finding.token.clone()).next();
-    let report = Report {
-        format: Format::CURRENT,
-        quietus: env!("CARGO_PKG_VERSION").to_owned(),
-        started: String::new(),
-        host: Host { os: "Linux".to_owned(), kernel: String::new(), arch: std::env::consts::ARCH.to_owned(), cpus: 0 },
-        guarantee,
-        totals: Totals::of(&runs),
-        verdict,
-        runs,
-    };
-    let told = report.runs.iter().any(|run| !run.findings.is_empty() || !run.notes.is_empty());
-    let clean = report.verdict == Verdict::Clean;
-    if clean && !told {
+    let tested = Tested::new(run, guarantee());
+    let run = tested.run();
+    let text = format!("\n{tested}");
+    if tested.is_clean() {
+        if !run.findings.is_empty() || !run.notes.is_empty() {
+            // Warnings and notes fail no test.
+            show(&text);
+        }
         return Ok(());
     }
-    let mut text = format!("\n{}", render_human(&report, HumanOptions::default()));
-    if let Some(token) = token {
-        text.push_str(&format!("\nto see one trial again: {REPLAY}='{token}' cargo test {path} -- --exact\n"));
-    }
-    if clean {
-        // Warnings and notes fail no test.
-        show(&text);
-        return Ok(());
-    }
-    Err(text)
+    let again = run.findings.first().map_or_else(String::new, |finding| {
+        format!("\nto see one trial again: {REPLAY}='{}' cargo test {path} -- --exact\n", finding.token)
+    });
+    Err(text + &again)
 }
 
 fn guarantee() -> Guarantee {
@@ -249,5 +226,16 @@ fn guarantee() -> Guarantee {
                 why: other.and_then(|driver| driver.as_ref().err().cloned()).unwrap_or_default(),
             }],
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_agent_printed_is_shown() {
+        assert_eq!(printed(b"\nrunning 1 test\ntest a::b ... hello\n\x1b[2Jworld\n", "a::b"), "hello\n\\x1b[2Jworld\n");
+        assert_eq!(printed(b"\nrunning 1 test\ntest a::b ... ", "a::b"), "");
     }
 }

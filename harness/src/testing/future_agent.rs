@@ -1,14 +1,9 @@
 //! The sweep of a future as one writes it in a test.
 
-use super::agent::{AsyncAgent, Shared, Startable};
-use super::once::Setup;
-use super::plan::{By, Plan};
-use super::sweep::{Wanted, sweep};
-use quietus_reports::{
-    Format, Gate, Guarantee, Host, HumanOptions, Level, NotAudited, Report, Run, Totals, render_human,
-};
+use super::tested::Tested;
+use crate::future::{AsyncAgent, By, Plan, Setup, Startable, Wanted, startable, sweep};
+use quietus_reports::{Guarantee, Level, NotAudited, Run};
 use std::fmt;
-use std::rc::Rc;
 use std::time::Duration;
 
 /// An agent that is a future, and how it is to be cancelled.
@@ -28,7 +23,7 @@ impl FutureAgent {
     /// all ways.
     pub fn new(agent: impl AsyncAgent) -> Self {
         Self {
-            agent: Box::new(Shared(Rc::new(agent))),
+            agent: startable(agent),
             wanted: Wanted {
                 name: "agent".to_owned(),
                 setup: Setup {
@@ -146,57 +141,22 @@ impl FutureAgent {
     /// When the undisturbed run gives no ground to judge by: it panics itself, or never ends.
     #[track_caller]
     #[must_use = "what was found is in it"]
-    pub fn sweep(self) -> Swept {
+    pub fn sweep(self) -> Tested {
         match self.sweep_telling(&mut |_| {}) {
-            Ok(run) => Swept { run },
+            Ok(run) => Tested::new(run, beside_others()),
             Err(why) => panic!("{}: {why}", self.wanted.name),
         }
     }
 }
 
-/// What a sweep has come to.
-#[derive(Debug, Clone)]
-pub struct Swept {
-    run: Run,
-}
-
-impl Swept {
-    /// All of it, as data.
-    #[must_use]
-    pub fn run(&self) -> &Run {
-        &self.run
-    }
-
-    /// Fails the test, with everything that was found, unless nothing was.
-    ///
-    /// # Panics
-    /// When something was found, and when nothing could be judged.
-    #[track_caller]
-    pub fn assert_clean(&self) {
-        let report = report(self.run.clone());
-        let clean = report.verdict == quietus_reports::Verdict::Clean;
-        assert!(clean, "\n{}", render_human(&report, HumanOptions::default()));
-    }
-}
-
-/// A report of one run in this process.
-fn report(run: Run) -> Report {
-    let runs = vec![run];
-    Report {
-        format: Format::CURRENT,
-        quietus: env!("CARGO_PKG_VERSION").to_owned(),
-        started: String::new(),
-        host: Host { os: "Linux".to_owned(), kernel: String::new(), arch: std::env::consts::ARCH.to_owned(), cpus: 0 },
-        guarantee: Guarantee {
-            level: Level::Portable,
-            mechanisms: vec!["tokio's own count of tasks".to_owned()],
-            not_audited: vec![NotAudited {
-                what: "descriptors, children, threads".to_owned(),
-                why: "other tests run in this process".to_owned(),
-            }],
-        },
-        totals: Totals::of(&runs),
-        verdict: Gate::default().judge(&runs),
-        runs,
+/// What is in force where the process is not the agent's alone.
+fn beside_others() -> Guarantee {
+    Guarantee {
+        level: Level::Portable,
+        mechanisms: vec!["the agent's own runtime".to_owned()],
+        not_audited: vec![NotAudited {
+            what: "descriptors, child processes and threads".to_owned(),
+            why: "other tests may run in this process; #[quietus::test] gives each its own".to_owned(),
+        }],
     }
 }

@@ -1,0 +1,228 @@
+//! A program as an agent, as one writes it in a test.
+
+use super::cells::{Wish, driver};
+use super::tested::Tested;
+use crate::audit::Rules;
+use crate::driver::Interrupt;
+use crate::explore::{Check, DEFAULT_GRACE, Planned, check};
+use crate::model::{Act, Injection, PointSpec, Profile, Stdin, TrialPlan};
+use crate::scenario::{Kind, Second, Strategy, Survivor};
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A program, and how it is to be terminated.
+#[derive(Debug, Clone)]
+pub struct CommandAgent {
+    wanted: Check,
+    points: Vec<Vec<PointSpec>>,
+}
+
+impl CommandAgent {
+    /// A program without arguments, in the current directory: that of the package, under
+    /// `cargo test`.
+    pub(super) fn new(program: &OsStr) -> Self {
+        let directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            wanted: Check {
+                name: program.to_string_lossy().into_owned(),
+                command: vec![program.to_owned()],
+                environment: std::env::vars_os().collect(),
+                directory,
+                prepare: Vec::new(),
+                stdin: None,
+                kind: None,
+                pty: false,
+                pid1: false,
+                ready: None,
+                send: None,
+                control_exit: 0,
+                grace: DEFAULT_GRACE,
+                settle: Duration::from_secs(1),
+                horizon: Duration::from_secs(10),
+                trials: Vec::new(),
+                repeat: 1,
+                confirm: 3,
+                jobs: (cores * 2).max(4),
+                budget: None,
+                strategy: Strategy::Check,
+                exhaustive: false,
+                second: None,
+                rules: Rules { kind: Kind::Job, survivors: Vec::new(), exit: None, within: None, log: Vec::new() },
+                allows: Vec::new(),
+                today: String::new(),
+                replay: ("quietus replay ".to_owned(), String::new()),
+                private_network: false,
+            },
+            points: Vec::new(),
+        }
+    }
+
+    /// One argument more.
+    #[must_use]
+    pub fn arg(mut self, word: impl AsRef<OsStr>) -> Self {
+        self.wanted.command.push(word.as_ref().to_owned());
+        self
+    }
+
+    /// More arguments.
+    #[must_use]
+    pub fn args(self, words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        words.into_iter().fold(self, Self::arg)
+    }
+
+    /// A variable of its environment, beside those of the test.
+    #[must_use]
+    pub fn env(mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.wanted.environment.retain(|(known, _)| known != key.as_ref());
+        self.wanted.environment.push((key.as_ref().to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Its working directory, which stays as it is: each trial works on a copy.
+    #[must_use]
+    pub fn workspace(mut self, directory: impl AsRef<Path>) -> Self {
+        self.wanted.directory = directory.as_ref().to_path_buf();
+        self
+    }
+
+    /// A command that runs in the workspace before it; what it makes was there before.
+    #[must_use]
+    pub fn prepare(mut self, words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        self.wanted.prepare.push(words.into_iter().map(|word| word.as_ref().to_owned()).collect::<Vec<OsString>>());
+        self
+    }
+
+    /// How a platform ends it.
+    #[must_use]
+    pub fn profile(mut self, profile: Profile) -> Self {
+        self.wanted.send = Some(profile.injection());
+        self.wanted.grace = profile.grace;
+        self.wanted.pid1 = profile.pid1;
+        self.wanted.pty = profile.pty;
+        self
+    }
+
+    /// What it is ended by: `TERM`, `INT@group,5s,KILL`.
+    ///
+    /// # Panics
+    /// When that is no injection.
+    #[must_use]
+    #[track_caller]
+    pub fn send(mut self, injection: &str) -> Self {
+        match injection.parse::<Injection>() {
+            Ok(injection) => self.wanted.send = Some(injection),
+            Err(error) => panic!("{error}"),
+        }
+        self
+    }
+
+    /// Only at this point, such as `output:/working/`; said again, at that one too.
+    ///
+    /// # Panics
+    /// When that is no point.
+    #[must_use]
+    #[track_caller]
+    pub fn at(mut self, point: &str) -> Self {
+        match point.parse::<PointSpec>() {
+            Ok(point) => self.points.push(vec![point]),
+            Err(error) => panic!("{error}"),
+        }
+        self
+    }
+
+    /// How long it may take to end; by default 5 s, or what the profile says.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.wanted.grace = grace;
+        self
+    }
+
+    /// It runs until it is told to stop.
+    #[must_use]
+    pub fn server(mut self) -> Self {
+        self.wanted.kind = Some(Kind::Server);
+        self
+    }
+
+    /// Its standard input stays open.
+    #[must_use]
+    pub fn open_stdin(mut self) -> Self {
+        self.wanted.stdin = Some(Stdin::Open);
+        self
+    }
+
+    /// Files that match this glob may stay.
+    #[must_use]
+    pub fn may_leave(mut self, glob: &str) -> Self {
+        self.wanted.rules.survivors.push(Survivor { file: Some(glob.to_owned()), ..Survivor::default() });
+        self
+    }
+
+    /// No trial starts after that time. The report says how many were not made.
+    #[must_use]
+    pub fn budget(mut self, budget: Duration) -> Self {
+        self.wanted.budget = Some(budget);
+        self
+    }
+
+    /// A sweep goes on inside of its cleanup.
+    #[must_use]
+    pub fn second(mut self) -> Self {
+        self.wanted.second = Some(Second::Cleanup);
+        self
+    }
+
+    /// Terminates it at the moments that matter most, or at the points that were named.
+    ///
+    /// # Panics
+    /// When it cannot be run, or its undisturbed run gives no ground to judge by.
+    #[must_use = "what was found is in it"]
+    #[track_caller]
+    pub fn check(mut self) -> Tested {
+        let send = self.wanted.send.clone().unwrap_or_else(Injection::usual);
+        let wanted = &self.wanted;
+        let trials = self.points.iter().map(|at| Planned {
+            label: "as asked".to_owned(),
+            plan: TrialPlan {
+                acts: vec![Act { at: at.clone(), send: send.clone() }],
+                grace: wanted.grace,
+                stdin: Stdin::Closed,
+                pty: wanted.pty,
+                pid1: wanted.pid1,
+            },
+            informational: false,
+        });
+        self.wanted.trials = trials.collect();
+        self.run()
+    }
+
+    /// Terminates it once in each of its windows, and in its longest waits.
+    ///
+    /// # Panics
+    /// When it cannot be run, or its undisturbed run gives no ground to judge by; also when
+    /// points were named, since a sweep finds its own.
+    #[must_use = "what was found is in it"]
+    #[track_caller]
+    pub fn sweep(mut self) -> Tested {
+        assert!(self.points.is_empty(), "a sweep finds the points itself: use check() for those that are named");
+        self.wanted.strategy = Strategy::Sweep;
+        self.run()
+    }
+
+    #[track_caller]
+    fn run(mut self) -> Tested {
+        let name = &self.wanted.name;
+        match self.wanted.directory.canonicalize() {
+            Ok(directory) => self.wanted.directory = directory,
+            Err(error) => panic!("cannot enter {}: {error}", self.wanted.directory.display()),
+        }
+        let interrupt = Interrupt::new().unwrap_or_else(|error| panic!("cannot run {name}: {error}"));
+        let driver = driver(&self.wanted.directory, Wish::default());
+        match check(&*driver, &self.wanted, &interrupt, &()) {
+            Ok(run) => Tested::new(run, driver.guarantee()),
+            Err(error) => panic!("cannot test {name}: {error}"),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What testing an agent has come to: data, text, and whether the test may pass.
+
+use quietus_reports::fingerprint::normalise;
+use quietus_reports::{Format, Gate, Guarantee, Host, HumanOptions, Report, Run, Totals, Verdict, render_human};
+use std::fmt;
+
+/// What was found in an agent.
+#[derive(Debug, Clone)]
+pub struct Tested {
+    report: Report,
+}
+
+impl Tested {
+    pub(super) fn new(run: Run, guarantee: Guarantee) -> Self {
+        let runs = vec![run];
+        let names = rustix::system::uname();
+        let report = Report {
+            format: Format::CURRENT,
+            quietus: env!("CARGO_PKG_VERSION").to_owned(),
+            // Two runs of one test are to be the same.
+            started: "1970-01-01T00:00:00+00:00".to_owned(),
+            host: Host {
+                os: names.sysname().to_string_lossy().into_owned(),
+                kernel: names.release().to_string_lossy().into_owned(),
+                arch: names.machine().to_string_lossy().into_owned(),
+                cpus: std::thread::available_parallelism()
+                    .map_or(1, |cpus| u32::try_from(cpus.get()).unwrap_or(u32::MAX)),
+            },
+            guarantee,
+            totals: Totals::of(&runs),
+            verdict: Gate::default().judge(&runs),
+            runs,
+        };
+        Self { report }
+    }
+
+    /// All of it, as the data of a JSON report.
+    #[must_use]
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// The run: its trials and findings.
+    ///
+    /// # Panics
+    /// Never: there is one run.
+    #[must_use]
+    pub fn run(&self) -> &Run {
+        self.report.runs.first().expect("a test is one run")
+    }
+
+    /// Whether nothing was found that fails a test, and enough was tried to say so.
+    /// Warnings and notes fail none.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.report.verdict == Verdict::Clean
+    }
+
+    /// The findings without what is different in another run or on another machine: for
+    /// snapshots.
+    ///
+    /// ```text
+    /// findings
+    /// error temp-file: the file answer.tmp is left behind in the directory of the trial
+    /// ```
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let verdict = match self.report.verdict {
+            Verdict::Clean => "clean",
+            Verdict::Findings => "findings",
+            _ => "inconclusive",
+        };
+        let findings = self.run().findings.iter().map(|finding| {
+            let severity = format!("{:?}", finding.severity).to_lowercase();
+            format!("{severity} {}: {}\n", finding.code, normalise(&finding.title))
+        });
+        let mut lines: Vec<String> = findings.collect();
+        lines.sort();
+        lines.dedup();
+        format!("{verdict}\n{}", lines.concat())
+    }
+
+    /// Fails the test with everything that was found, unless it is clean.
+    ///
+    /// # Panics
+    /// When something was found that fails a test, and when too little could be tried.
+    #[track_caller]
+    pub fn assert_clean(&self) {
+        assert!(self.is_clean(), "\n{self}");
+    }
+}
+
+impl fmt::Display for Tested {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&render_human(&self.report, HumanOptions::default()))
+    }
+}
