@@ -22,7 +22,7 @@ pub mod trial;
 pub mod windows;
 
 #[cfg(feature = "test")]
-pub use future::{AsyncAgent, Trial, over};
+pub use future::{AsyncAgent, Trial, cancel_after, over};
 /// Makes a test of an async function: it is cancelled wherever it can be, and what it
 /// leaves is found.
 ///
@@ -62,5 +62,9 @@ pub use future::{AsyncAgent, Trial, over};
 /// one trial.
 #[cfg(feature = "test")]
 pub use quietus_macros::test;
+#[cfg(feature = "model")]
+pub use testing::model;
+#[cfg(feature = "strategy")]
+pub use testing::strategy;
 #[cfg(feature = "test")]
 pub use testing::{Agent, CommandAgent, FutureAgent, Tested};

@@ -104,6 +104,10 @@ impl<T> Cancelling<T> {
             return self.plan.second.is_some_and(|second| moment == Moment::Await(token_at + second));
         }
         let Some(cancel) = self.first().filter(|cancel| cancel.at.moment == moment) else { return false };
+        if cancel.by == By::Token && !self.trial.uses_token() {
+            // Nobody listens: that is no trial.
+            return false;
+        }
         self.trial.noted().cancelled = true;
         match cancel.by {
             By::Drop | By::Timeout => return true,

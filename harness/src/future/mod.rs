@@ -1,6 +1,7 @@
 //! Agents that are futures: run on plain tokio, cancelled at each suspension, judged by
 //! what they leave in this process.
 
+mod after;
 mod agent;
 mod cancelling;
 mod handle;
@@ -15,6 +16,7 @@ mod plans;
 mod spawned;
 mod sweep;
 
+pub use after::cancel_after;
 pub use agent::{AsyncAgent, Over, over};
 pub use handle::Trial;
 pub use lock::{Lock, LockState};

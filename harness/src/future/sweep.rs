@@ -110,7 +110,9 @@ pub(crate) fn sweep(agent: &dyn Startable, wanted: &Wanted, tell: &mut dyn FnMut
         }
     } else {
         left -= seconds.len();
-        sweep.ignored(&cleanups);
+        if control.uses_token {
+            sweep.ignored(&cleanups);
+        }
     }
     if left > 0 {
         notes.push(format!("{left} trials were not made: the budget was used up"));

@@ -132,6 +132,13 @@ impl CommandAgent {
         self
     }
 
+    /// Only this trial, whole; said again, that one too. [`CommandAgent::check`] makes it.
+    #[must_use]
+    pub fn plan(mut self, plan: TrialPlan) -> Self {
+        self.wanted.trials.push(Planned { label: "as asked".to_owned(), plan, informational: false });
+        self
+    }
+
     /// How long it may take to end; by default 5 s, or what the profile says.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
@@ -194,7 +201,8 @@ impl CommandAgent {
             },
             informational: false,
         });
-        self.wanted.trials = trials.collect();
+        let trials: Vec<Planned> = trials.collect();
+        self.wanted.trials.extend(trials);
         self.run()
     }
 

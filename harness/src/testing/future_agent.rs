@@ -114,6 +114,13 @@ impl FutureAgent {
         self
     }
 
+    /// Makes only this trial.
+    #[must_use]
+    pub fn only(mut self, plan: Plan) -> Self {
+        self.wanted.only = Some(plan);
+        self
+    }
+
     /// Makes only the one trial that a token stands for.
     ///
     /// # Errors
