@@ -4,7 +4,7 @@
 //! The rooms, each depending only on those below it (see `ARCHITECTURE.md`):
 //! [`explore`] decides which trials run, [`trial`] is one trial as a table,
 //! [`driver`] runs an agent, [`cell`] is the sealed place, [`audit`] compares
-//! censuses, [`scenario`] reads scenario files, [`model`] holds the words, and
+//! censuses, [`scenario`] reads scenario files, [`mod@model`] holds the words, and
 //! `sys` holds every system call that needs `unsafe`.
 
 pub mod audit;

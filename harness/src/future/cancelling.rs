@@ -142,7 +142,10 @@ impl<T> Cancelling<T> {
     /// Whether the place at which it is suspended next is asked for. After a token was
     /// cancelled every one may be where it stays.
     fn is_asked_for(&self, next: u32) -> bool {
-        let ends = |moment| matches!(moment, Moment::Await(nth) | Moment::Wake(nth) if nth == next);
+        let ends = |moment| match moment {
+            Moment::Await(nth) | Moment::Wake(nth) => nth == next,
+            Moment::Time(_) => true,
+        };
         let by_token =
             self.token_at.is_some() && self.plan.second.is_none_or(|second| self.token_at == next.checked_sub(second));
         self.places.is_some() && (by_token || self.first().is_some_and(|cancel| ends(cancel.at.moment)))
