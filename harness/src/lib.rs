@@ -1,6 +1,9 @@
 //! Quietus terminates a program at the moments that matter and names what it
 //! leaves behind. This crate is the engine; `quietus-cli` is the command.
 //!
+//! In tests it is used through [`macro@test`], [`Agent`] and [`scenarios!`]; the [`guide`]
+//! shows how.
+//!
 //! The rooms, each depending only on those below it (see `ARCHITECTURE.md`):
 //! [`explore`] decides which trials run, [`trial`] is one trial as a table,
 //! [`driver`] runs an agent, [`cell`] is the sealed place, [`audit`] compares
@@ -13,6 +16,8 @@ pub mod driver;
 pub mod explore;
 #[cfg(feature = "test")]
 pub mod future;
+#[cfg(feature = "test")]
+pub mod guide;
 pub mod model;
 pub mod scenario;
 pub mod sys;
