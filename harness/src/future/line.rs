@@ -42,17 +42,36 @@ impl Places {
     }
 }
 
-/// Of a stack, the innermost frame that belongs to nobody's library.
+/// Of one stack so many lines are told.
+const DEEPEST: usize = 3;
+
+/// Of a stack, the innermost lines that belong to no library: where it waits, and who waits
+/// for that. `src/client.rs:7 in fetch, from src/lib.rs:41 in transfer`.
 fn own_line(stack: &Backtrace) -> Option<String> {
-    stack.frames().iter().flat_map(backtrace::BacktraceFrame::symbols).find_map(|symbol| {
-        let (file, line) = (symbol.filename()?, symbol.lineno()?);
-        let name = symbol.name().map(|name| function(&name.to_string())).unwrap_or_default();
-        is_own(file, &name).then(|| match name.as_str() {
+    let mut lines: Vec<String> = Vec::new();
+    for symbol in stack.frames().iter().flat_map(backtrace::BacktraceFrame::symbols) {
+        // Without its hash.
+        let name = symbol.name().map(|name| function(&format!("{name:#}"))).unwrap_or_default();
+        if name.starts_with(OUTERMOST) || lines.len() == DEEPEST {
+            break;
+        }
+        let (Some(file), Some(line)) = (symbol.filename(), symbol.lineno()) else { continue };
+        if !is_own(file, &name) {
+            continue;
+        }
+        let line = match name.as_str() {
             "" => format!("{}:{line}", shown(file)),
             name => format!("{}:{line} in {name}", shown(file)),
-        })
-    })
+        };
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    (!lines.is_empty()).then(|| lines.join(", from "))
 }
+
+/// Whatever stands around an agent is not the agent.
+const OUTERMOST: &str = "quietus::future::agent::run";
 
 /// Whether this is the agent's and not a library's.
 fn is_own(file: &Path, function: &str) -> bool {

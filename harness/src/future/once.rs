@@ -97,8 +97,7 @@ pub(super) struct Left {
 
 impl Left {
     fn by(trial: &Trial, before: Option<&Own>) -> Self {
-        let children =
-            |before: &Own| own::children().into_iter().filter(|child| !before.children.contains(child)).collect();
+        let children = own::new_children;
         let temporary = |before: &Own| own::temporary().difference(&before.temporary).cloned().collect();
         Self {
             states: trial.states(),
@@ -131,7 +130,9 @@ pub(super) fn once(agent: &dyn Startable, setup: &Setup, plan: Plan, ask: Ask) -
     // Where everything was dropped, that is what it leaves.
     let left = inside.left.unwrap_or_else(|| Left::by(&trial, before.as_ref()));
     let own = before.map(|before| {
-        end_new_children(&before);
+        if !left.children.is_empty() {
+            end_new_children(&before);
+        }
         (before, look())
     });
     let line = places.and_then(|places| places.line());
@@ -184,7 +185,7 @@ async fn inside(
     }
     settle(&|| living() > of_the_world, setup).await;
     if let Some(before) = before {
-        let dying = || own::children().iter().any(|child| !before.children.contains(child));
+        let dying = || !own::new_children(before).is_empty();
         in_real_time(setup, &dying).await;
     }
     let (alive, tasks) = (living().saturating_sub(of_the_world), trial.noted().tasks.clone());

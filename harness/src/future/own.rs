@@ -78,9 +78,14 @@ pub(super) fn children() -> Vec<Child> {
     entries("/proc").filter_map(|name| name.parse().ok()).filter_map(of).collect()
 }
 
+/// Children that were not there before.
+pub(super) fn new_children(before: &Own) -> Vec<Child> {
+    children().into_iter().filter(|child| !before.children.contains(child)).collect()
+}
+
 /// Ends the children that were not there before, so that they are in nobody's way.
 pub(super) fn end_new_children(before: &Own) {
-    for child in children().into_iter().filter(|child| !before.children.contains(child)) {
+    for child in new_children(before) {
         // A child that nobody has waited for keeps its pid.
         let Some(pid) = Pid::from_raw(child.pid) else { continue };
         if kill_process(pid, Signal::KILL).is_ok() {

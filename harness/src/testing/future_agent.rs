@@ -131,8 +131,10 @@ impl FutureAgent {
     }
 
     /// Takes everything in this process for the agent's: its descriptors, children and
-    /// threads, and the directory for temporary files.
-    pub(crate) fn whole_process(mut self) -> Self {
+    /// threads, and the directory for temporary files. For a process in which nothing else
+    /// runs; [`quietus::test`](macro@crate::test) makes one for each test.
+    #[must_use]
+    pub fn whole_process(mut self) -> Self {
         self.wanted.setup.whole_process = true;
         self
     }
