@@ -139,6 +139,14 @@ impl FutureAgent {
         self
     }
 
+    /// How long one trial can take at most, if nothing in it blocks its thread.
+    pub(crate) fn longest_trial(&self) -> Duration {
+        const SLACK: Duration = Duration::from_secs(5);
+        let setup = &self.wanted.setup;
+        // By a clock that jumps, a trial takes no time.
+        if setup.paused { Duration::from_secs(60) } else { setup.horizon * 2 + setup.grace + SLACK }
+    }
+
     /// Makes all trials, and says before each which it is.
     pub(crate) fn sweep_telling(&self, tell: &mut dyn FnMut(&str)) -> Result<Run, String> {
         sweep(&*self.agent, &self.wanted, tell)

@@ -24,10 +24,11 @@ pub fn isolated(module: &str, name: &str, agent: FutureAgent) {
         None => name.to_owned(),
     };
     let replay = std::env::var(REPLAY).ok();
+    let stuck = agent.longest_trial();
     if let Some(socket) = std::env::var_os(INSIDE) {
         inside::run(&socket, agent.name(&path), replay.as_deref());
     }
-    if let Err(text) = outside::run(&path) {
+    if let Err(text) = outside::run(&path, stuck) {
         panic!("{text}");
     }
 }

@@ -6,7 +6,7 @@ use super::isolated::{INSIDE, REPLAY};
 use super::message::Message;
 use super::tested::Tested;
 use crate::driver::{Driver, FullDriver, Interrupt, Request};
-use crate::model::{Stdin, TrialPlan};
+use crate::model::{self, Stdin, TrialPlan};
 use crate::trial::{Limits, run_trial};
 use quietus_reports::escape::escape_terminal;
 use quietus_reports::{Guarantee, Level, NotAudited, Run};
@@ -14,14 +14,12 @@ use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read, Seek};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-
-/// So long one trial may say nothing. Then something in it blocks its thread.
-const STUCK: Duration = Duration::from_secs(60);
 
 /// Cells of this test binary; they are all alike.
 static DRIVER: OnceLock<Result<FullDriver, String>> = OnceLock::new();
@@ -32,11 +30,11 @@ struct Ended {
     output: String,
 }
 
-/// Runs the test and prints what it prints.
+/// Runs the test and prints what it prints. One trial takes less than `stuck`.
 ///
 /// # Errors
 /// What was found, or why nothing could be judged, as text for a person.
-pub(super) fn run(path: &str) -> Result<(), String> {
+pub(super) fn run(path: &str, stuck: Duration) -> Result<(), String> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let socket = format!("quietus-test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let listener = SocketAddr::from_abstract_name(&socket)
@@ -44,7 +42,7 @@ pub(super) fn run(path: &str) -> Result<(), String> {
         .map_err(|error| format!("cannot listen for the test's own process: {error}"))?;
     let interrupt = Interrupt::new().map_err(|error| format!("cannot start the test in its own process: {error}"))?;
     let (ended, heard) = std::thread::scope(|scope| {
-        let hears = scope.spawn(|| hear(&listener, &interrupt));
+        let hears = scope.spawn(|| hear(&listener, &interrupt, stuck));
         let ended = start(path, &socket, &interrupt);
         // If it never came, nobody else will.
         let _unblocked = SocketAddr::from_abstract_name(&socket).and_then(|address| UnixStream::connect_addr(&address));
@@ -59,7 +57,7 @@ pub(super) fn run(path: &str) -> Result<(), String> {
             return Err(format!(
                 "nothing happened for {} s, and its process was killed: the agent blocks its thread, where it should wait \
                  with .await. It ran: {}",
-                STUCK.as_secs(),
+                stuck.as_secs(),
                 at.unwrap_or_else(|| "not yet".to_owned())
             ));
         }
@@ -89,10 +87,10 @@ struct Heard {
     stuck: bool,
 }
 
-fn hear(listener: &UnixListener, interrupt: &Interrupt) -> Heard {
+fn hear(listener: &UnixListener, interrupt: &Interrupt, stuck: Duration) -> Heard {
     let mut heard = Heard::default();
     let Ok((stream, _)) = listener.accept() else { return heard };
-    if stream.set_read_timeout(Some(STUCK)).is_err() {
+    if stream.set_read_timeout(Some(stuck)).is_err() {
         return heard;
     }
     let mut lines = BufReader::new(stream).lines();
@@ -126,7 +124,13 @@ fn start(path: &str, socket: &str, interrupt: &Interrupt) -> Result<Ended, Strin
                 environment,
                 directory,
                 prepare: Vec::new(),
-                plan: TrialPlan { acts: Vec::new(), grace: STUCK, stdin: Stdin::Closed, pty: false, pid1: false },
+                plan: TrialPlan {
+                    acts: Vec::new(),
+                    grace: Duration::ZERO,
+                    stdin: Stdin::Closed,
+                    pty: false,
+                    pid1: false,
+                },
                 record: false,
                 interrupt: interrupt.clone(),
             };
@@ -187,14 +191,18 @@ fn unsealed(
     };
     let mut bytes = Vec::new();
     output.rewind().and_then(|()| output.read_to_end(&mut bytes)).map_err(failed)?;
-    Ok(Ended { how: format!("ended ({status})"), output: printed(&bytes, words[0]) })
+    let how =
+        model::Ended::from_wait_status(status.into_raw()).map_or_else(|| status.to_string(), |ended| ended.to_string());
+    Ok(Ended { how: format!("ended ({how})"), output: printed(&bytes, words[0]) })
 }
 
 /// What it printed, without what the test runner itself prints before it.
 fn printed(bytes: &[u8], path: &str) -> String {
     let text = String::from_utf8_lossy(bytes);
-    let before = format!("\nrunning 1 test\ntest {path} ... ");
-    let text = text.strip_prefix(before.as_str()).unwrap_or(&text);
+    let before = format!("\nrunning 1 test\ntest {path}");
+    // It goes on with what else is known of the test: `- should panic`.
+    let after = text.strip_prefix(before.as_str()).and_then(|rest| rest.split_once(" ... "));
+    let text = after.map_or(&*text, |(_, printed)| printed);
     text.lines().map(|line| format!("{}\n", escape_terminal(line))).collect()
 }
 
@@ -236,6 +244,6 @@ mod tests {
     #[test]
     fn only_what_the_agent_printed_is_shown() {
         assert_eq!(printed(b"\nrunning 1 test\ntest a::b ... hello\n\x1b[2Jworld\n", "a::b"), "hello\n\\x1b[2Jworld\n");
-        assert_eq!(printed(b"\nrunning 1 test\ntest a::b ... ", "a::b"), "");
+        assert_eq!(printed(b"\nrunning 1 test\ntest a::b - should panic ... ", "a::b"), "");
     }
 }
