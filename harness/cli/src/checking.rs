@@ -7,13 +7,12 @@ use crate::args::{
 use crate::exit::{Exit, Failure};
 use crate::output;
 use crate::progress::Shown;
-use crate::quote::quote_all;
-use quietus::audit::Rules;
 use quietus::cell::CellOptions;
 use quietus::driver::{Containment, Driver, DriverError, FullDriver, Interrupt, PortableDriver, PortableOptions};
 use quietus::explore::{Check, DEFAULT_GRACE, Planned, check};
+use quietus::model::quote_all;
 use quietus::model::{Act, Injection, Point, PointSpec, Stdin, Step, TrialPlan};
-use quietus::scenario::{Kind, Strategy};
+use quietus::scenario::Kind;
 use quietus_reports::{Format, Gate, Guarantee, Host, Report, Run, Totals};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -94,43 +93,26 @@ pub(crate) fn base(
 ) -> Result<(Check, GuaranteeArgument), Failure> {
     let directory = directory(agent.workspace.as_ref())?;
     let private_network = agent.network == NetworkArgument::Private;
-    let check = Check {
-        name: program.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" "),
-        environment: std::env::vars_os().collect(),
-        replay: ("quietus replay ".to_owned(), replay_tail(agent, &program)),
-        command: program,
-        directory,
-        prepare: Vec::new(),
-        stdin: agent.stdin.map(|stdin| match stdin {
-            StdinArgument::Closed => Stdin::Closed,
-            StdinArgument::Open => Stdin::Open,
-        }),
-        kind: agent.kind.map(|kind| match kind {
-            KindArgument::Job => Kind::Job,
-            KindArgument::Server => Kind::Server,
-            KindArgument::Session => Kind::Session,
-        }),
-        pty: agent.pty,
-        pid1: agent.pid1,
-        ready: None,
-        send: None,
-        control_exit: 0,
-        grace: DEFAULT_GRACE,
-        settle: agent.settle,
-        horizon: agent.control_timeout,
-        trials: Vec::new(),
-        repeat: 1,
-        confirm: runner.confirm.unwrap_or(3),
-        jobs: jobs(runner),
-        budget: None,
-        strategy: Strategy::Check,
-        exhaustive: false,
-        second: None,
-        rules: Rules { kind: Kind::Job, survivors: Vec::new(), exit: None, within: None, log: Vec::new() },
-        allows: Vec::new(),
-        today: today(),
-        private_network,
-    };
+    let tail = replay_tail(agent, &program);
+    let mut check = Check::of_command(program, std::env::vars_os().collect(), directory);
+    check.replay.1 = tail;
+    check.stdin = agent.stdin.map(|stdin| match stdin {
+        StdinArgument::Closed => Stdin::Closed,
+        StdinArgument::Open => Stdin::Open,
+    });
+    check.kind = agent.kind.map(|kind| match kind {
+        KindArgument::Job => Kind::Job,
+        KindArgument::Server => Kind::Server,
+        KindArgument::Session => Kind::Session,
+    });
+    check.pty = agent.pty;
+    check.pid1 = agent.pid1;
+    check.settle = agent.settle;
+    check.horizon = agent.control_timeout;
+    check.confirm = runner.confirm.unwrap_or(check.confirm);
+    check.jobs = jobs(runner);
+    check.today = today();
+    check.private_network = private_network;
     Ok((check, agent.guarantee))
 }
 

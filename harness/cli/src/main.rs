@@ -7,7 +7,6 @@ mod exit;
 mod mapping;
 mod output;
 mod progress;
-mod quote;
 mod replaying;
 mod scenarios;
 mod sweeping;

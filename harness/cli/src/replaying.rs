@@ -4,12 +4,12 @@ use crate::args::{AgentArguments, Arguments, Command, FormatArgument, ReplayArgu
 use crate::checking;
 use crate::exit::{Exit, Failure};
 use crate::progress::Shown;
-use crate::quote::split;
 use crate::timeline::timeline;
 use crate::{output, scenarios};
 use clap::Parser as _;
 use quietus::driver::{Driver, Interrupt};
 use quietus::explore::{Check, replay};
+use quietus::model::split_quoted;
 use quietus::model::{Token, TrialPlan};
 use quietus_reports::{Report, Severity, from_json};
 use std::ffi::OsString;
@@ -52,8 +52,8 @@ fn recorded(given: ReplayArguments) -> Result<ReplayArguments, Failure> {
     if given.scenario.is_some() || !given.program.is_empty() {
         return Ok(ReplayArguments { what: token, ..given });
     }
-    let words =
-        split(&line).ok_or_else(|| Failure::usage(format!("the report's replay line cannot be read: {line}")))?;
+    let words = split_quoted(&line)
+        .ok_or_else(|| Failure::usage(format!("the report's replay line cannot be read: {line}")))?;
     match Arguments::try_parse_from(words).map(|arguments| arguments.command) {
         Ok(Command::Replay(recorded)) => Ok(ReplayArguments { output: given.output, ..recorded }),
         _ => Err(Failure::usage(format!("the report's replay line cannot be read: {line}"))

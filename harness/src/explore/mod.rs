@@ -8,6 +8,7 @@ mod blame;
 mod check;
 mod cleanup;
 mod control;
+mod from_command;
 mod from_scenario;
 mod gather;
 mod origin;

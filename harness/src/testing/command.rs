@@ -2,10 +2,9 @@
 
 use super::cells::{Wish, driver};
 use super::tested::Tested;
-use crate::audit::Rules;
 use crate::driver::Interrupt;
-use crate::explore::{Check, DEFAULT_GRACE, Planned, check};
-use crate::model::{Act, Injection, PointSpec, Profile, Stdin, TrialPlan};
+use crate::explore::{Check, Planned, check};
+use crate::model::{Act, Injection, PointSpec, Profile, Stdin, TrialPlan, quote_all};
 use crate::scenario::{Kind, Second, Strategy, Survivor};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -24,39 +23,9 @@ impl CommandAgent {
     pub(super) fn new(program: &OsStr) -> Self {
         let directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self {
-            wanted: Check {
-                name: program.to_string_lossy().into_owned(),
-                command: vec![program.to_owned()],
-                environment: std::env::vars_os().collect(),
-                directory,
-                prepare: Vec::new(),
-                stdin: None,
-                kind: None,
-                pty: false,
-                pid1: false,
-                ready: None,
-                send: None,
-                control_exit: 0,
-                grace: DEFAULT_GRACE,
-                settle: Duration::from_secs(1),
-                horizon: Duration::from_secs(10),
-                trials: Vec::new(),
-                repeat: 1,
-                confirm: 3,
-                jobs: (cores * 2).max(4),
-                budget: None,
-                strategy: Strategy::Check,
-                exhaustive: false,
-                second: None,
-                rules: Rules { kind: Kind::Job, survivors: Vec::new(), exit: None, within: None, log: Vec::new() },
-                allows: Vec::new(),
-                today: String::new(),
-                replay: ("quietus replay ".to_owned(), String::new()),
-                private_network: false,
-            },
-            points: Vec::new(),
-        }
+        let mut wanted = Check::of_command(vec![program.to_owned()], std::env::vars_os().collect(), directory);
+        wanted.jobs = (cores * 2).max(4);
+        Self { wanted, points: Vec::new() }
     }
 
     /// One argument more.
@@ -221,6 +190,9 @@ impl CommandAgent {
 
     #[track_caller]
     fn run(mut self) -> Tested {
+        let command = quote_all(self.wanted.command.iter().map(OsString::as_os_str));
+        self.wanted.name = self.wanted.command.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
+        self.wanted.replay.1 = format!(" -- {command}");
         let name = &self.wanted.name;
         match self.wanted.directory.canonicalize() {
             Ok(directory) => self.wanted.directory = directory,

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// One word, quoted only where a shell would change it.
-pub(crate) fn quote(word: &OsStr) -> String {
+fn quote(word: &OsStr) -> String {
     let bytes = word.as_bytes();
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-./:=@%+,".contains(byte);
     if !bytes.is_empty() && bytes.iter().all(plain) {
@@ -30,12 +30,12 @@ pub(crate) fn quote(word: &OsStr) -> String {
 }
 
 /// A whole command.
-pub(crate) fn quote_all<'a>(words: impl IntoIterator<Item = &'a OsStr>) -> String {
+pub fn quote_all<'a>(words: impl IntoIterator<Item = &'a OsStr>) -> String {
     words.into_iter().map(quote).collect::<Vec<_>>().join(" ")
 }
 
 /// The words of a line that [`quote_all`] made. `None` when nobody could have made it.
-pub(crate) fn split(line: &str) -> Option<Vec<OsString>> {
+pub fn split_quoted(line: &str) -> Option<Vec<OsString>> {
     let mut words: Vec<OsString> = Vec::new();
     let mut word: Option<Vec<u8>> = None;
     let mut rest = line.as_bytes();
@@ -111,8 +111,8 @@ mod tests {
         let read: Vec<&[u8]> = output.stdout.split(|byte| *byte == 0).collect();
         let meant: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).chain([&b""[..]]).collect();
         assert_eq!(read, meant);
-        let own = split(&quote_all(words.iter().copied())).expect("our own line");
+        let own = split_quoted(&quote_all(words.iter().copied())).expect("our own line");
         assert_eq!(own, words);
-        assert_eq!(split("'open"), None);
+        assert_eq!(split_quoted("'open"), None);
     }
 }
