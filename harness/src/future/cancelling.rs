@@ -7,9 +7,11 @@ use super::plan::{By, Cancel, Moment, Plan};
 use crate::sys::telling_waker;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, Sleep};
 
@@ -32,6 +34,30 @@ pub(super) enum Course<T> {
     Panicked(String),
 }
 
+/// A waker that remembers that it was used.
+#[derive(Default)]
+struct Ear {
+    woken: AtomicBool,
+    inner: Mutex<Option<Waker>>,
+}
+
+impl Ear {
+    fn is_of(&self, waker: &Waker) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if !inner.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            *inner = Some(waker.clone());
+        }
+    }
+}
+
+impl Wake for Ear {
+    fn wake(self: Arc<Self>) {
+        self.woken.store(true, Ordering::Relaxed);
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        inner.into_iter().for_each(Waker::wake);
+    }
+}
+
 /// Drives the agent's future and cancels it.
 pub(super) struct Cancelling<T> {
     future: Option<Boxed<T>>,
@@ -45,6 +71,8 @@ pub(super) struct Cancelling<T> {
     paused: bool,
     /// The suspension at which the token was cancelled.
     token_at: Option<u32>,
+    /// Hears whether the token wakes it.
+    ear: Arc<Ear>,
     /// Where it waits, if that is to be told.
     places: Option<Arc<Places>>,
     /// When it began, if the times of its polls are to be told.
@@ -64,6 +92,7 @@ impl<T> Cancelling<T> {
             deadline: None,
             paused: false,
             token_at: None,
+            ear: Arc::default(),
             places: None,
             began: None,
             own: Arc::default(),
@@ -117,7 +146,11 @@ impl<T> Cancelling<T> {
             By::Token => {
                 self.token_at = Some(self.trial.awaits());
                 self.deadline = Some((Box::pin(tokio::time::sleep(self.grace)), false));
+                self.ear.woken.store(false, Ordering::Relaxed);
                 self.trial.cancel_token();
+                // A task may listen in its place.
+                let tasks = Handle::current().metrics().num_alive_tasks() > 0;
+                self.trial.noted().heard = tasks || self.ear.woken.load(Ordering::Relaxed);
             }
         }
         false
@@ -183,7 +216,14 @@ impl<T> Cancelling<T> {
         let next = self.trial.awaits() + 1;
         let places = self.places.clone().filter(|_| self.is_asked_for(next));
         let future = self.future.as_mut()?;
-        let Some(places) = places else { return Some(caught(|| future.as_mut().poll(context))) };
+        let Some(places) = places else {
+            if self.plan.first.is_none_or(|cancel| cancel.by != By::Token) {
+                return Some(caught(|| future.as_mut().poll(context)));
+            }
+            self.ear.is_of(context.waker());
+            let waker = Waker::from(Arc::clone(&self.ear));
+            return Some(caught(|| future.as_mut().poll(&mut Context::from_waker(&waker))));
+        };
         places.begin();
         let waker = telling_waker(context.waker().clone(), move || places.take());
         Some(caught(|| future.as_mut().poll(&mut Context::from_waker(&waker))))

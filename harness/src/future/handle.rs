@@ -50,6 +50,8 @@ pub(super) struct Noted {
     pub(super) root: Option<std::task::Waker>,
     /// When the agent's own future was polled, since it began.
     pub(super) polls: Vec<Duration>,
+    /// Whether the token, when it was cancelled, woke somebody, or a task may have heard it.
+    pub(super) heard: bool,
     /// Whether the clock, which stood still, runs.
     pub(super) resumed: bool,
     uses_token: bool,

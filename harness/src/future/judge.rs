@@ -349,3 +349,155 @@ fn recovery(again: &Again, seen: &Seen, expected: &Expected) -> Vec<Found> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::handle::State;
+    use super::super::once::Left;
+    use super::super::own::Own;
+    use super::super::plan::Moment;
+    use super::*;
+    use std::time::Duration;
+
+    /// An undisturbed run that counts from 0 to 1, and to 2 when it is run again.
+    fn seen() -> Seen {
+        let state = State { before: "0".to_owned(), now: Ok("1".to_owned()) };
+        let files = BTreeMap::from([("answer".to_owned(), 1)]);
+        Seen {
+            course: Course::Finished("1".to_owned()),
+            cancelled: true,
+            awaits: 1,
+            polls: Vec::new(),
+            probes: BTreeMap::new(),
+            uses_token: false,
+            heard: false,
+            tasks: Vec::new(),
+            alive: 0,
+            left: Left { states: BTreeMap::from([("count".to_owned(), state)]), files, ..Left::default() },
+            own: None,
+            line: None,
+            again: Some(Again {
+                course: Course::Finished("2".to_owned()),
+                states: BTreeMap::from([("count".to_owned(), Ok("2".to_owned()))]),
+                files: BTreeMap::from([("answer".to_owned(), 2)]),
+            }),
+            took: Duration::ZERO,
+        }
+    }
+
+    /// What is found of such an agent, cancelled by drop, when this is seen.
+    fn found(seen: &Seen) -> Vec<String> {
+        let plan = Plan::once(0, Moment::Await(1), By::Drop);
+        let found = judge(plan, seen, &learn(&self::seen(), &self::seen()));
+        found.into_iter().map(|found| format!("{} {}", found.code, found.subject)).collect()
+    }
+
+    /// Cancelled, with this count afterwards, and this one after the next run.
+    fn cancelled(count: &str, again: &str) -> Seen {
+        let mut seen = seen();
+        seen.course = Course::Cancelled;
+        seen.left.states.get_mut("count").expect("it is there").now = Ok(count.to_owned());
+        let next = seen.again.as_mut().expect("it is there");
+        next.course = Course::Finished(again.to_owned());
+        next.states.insert("count".to_owned(), Ok(again.to_owned()));
+        next.files.insert("answer".to_owned(), again.parse().expect("a number"));
+        seen
+    }
+
+    #[test]
+    fn a_cancel_comes_before_the_work_or_after_it() {
+        assert_eq!(found(&cancelled("0", "1")), [""; 0]);
+        assert_eq!(found(&cancelled("1", "2")), [""; 0]);
+        assert_eq!(found(&cancelled("2", "2")), ["not-rolled-back count"]);
+        assert_eq!(
+            found(&cancelled("1", "3")),
+            ["recovery-diverged its output", "recovery-diverged count", "recovery-diverged answer"]
+        );
+        assert_eq!(
+            found(&cancelled("0", "0")),
+            ["recovery-diverged its output", "recovery-diverged count", "recovery-diverged answer"]
+        );
+    }
+
+    #[test]
+    fn what_still_runs_is_told_and_not_what_it_disturbs() {
+        let mut seen = cancelled("0", "3");
+        seen.alive = 2;
+        assert_eq!(found(&seen), ["orphan-task a task"]);
+    }
+
+    #[test]
+    fn files_are_named_by_what_they_look_like() {
+        let mut seen = cancelled("0", "1");
+        for name in ["a.tmp", "b.lock", "c"] {
+            seen.left.files.insert(name.to_owned(), 0);
+            // The next run does not take them away, which is the same fault.
+            seen.again.as_mut().expect("it is there").files.insert(name.to_owned(), 0);
+        }
+        assert_eq!(found(&seen), ["temp-file a.tmp", "lock-file b.lock", "stray-file c"]);
+    }
+
+    #[test]
+    fn a_child_runs_or_has_ended() {
+        let mut seen = cancelled("0", "1");
+        let child = |pid, ended, command: &str| Child { pid, ended, command: command.to_owned() };
+        seen.left.children = vec![child(7, false, "sleep 9"), child(8, true, "true"), child(9, false, "sleep 9")];
+        assert_eq!(found(&seen), ["orphan-process sleep 9", "zombie-process true"]);
+    }
+
+    #[test]
+    fn what_undisturbed_runs_leave_too_is_expected() {
+        let mut control = seen();
+        control.alive = 1;
+        control.left.children = vec![Child { pid: 7, ended: false, command: "daemon".to_owned() }];
+        control.left.temporary.insert("cache".to_owned());
+        let mut seen = cancelled("0", "1");
+        seen.alive = 1;
+        seen.left.children = vec![Child { pid: 9, ended: false, command: "daemon".to_owned() }];
+        seen.left.temporary.insert("cache".to_owned());
+        let plan = Plan::once(0, Moment::Await(1), By::Drop);
+        assert_eq!(judge(plan, &seen, &learn(&control, &control)), []);
+    }
+
+    #[test]
+    fn what_differs_between_two_controls_is_not_compared() {
+        let mut other = seen();
+        other.course = Course::Finished("9".to_owned());
+        other.left.states.get_mut("count").expect("it is there").now = Ok("9".to_owned());
+        other.left.files.insert("answer".to_owned(), 9);
+        let plan = Plan::once(0, Moment::Await(1), By::Drop);
+        assert_eq!(judge(plan, &cancelled("5", "6"), &learn(&seen(), &other)), []);
+    }
+
+    #[test]
+    fn growth_is_what_is_more_than_undisturbed() {
+        let own = |targets: &[&str]| Own {
+            descriptors: (3..).zip(targets.iter().map(|target| (*target).to_owned())).collect(),
+            ..Own::default()
+        };
+        let mut control = seen();
+        control.own = Some((own(&["/dev/null"]), own(&["/dev/null", "pool"])));
+        let expected = learn(&control, &control);
+        let grown = |after: &[&str]| {
+            let mut seen = cancelled("0", "1");
+            seen.own = Some((own(&["/dev/null"]), own(after)));
+            growth(&seen, &expected).into_iter().map(|found| found.subject).collect::<Vec<_>>()
+        };
+        assert_eq!(grown(&["/dev/null", "pool"]), [""; 0]);
+        assert_eq!(grown(&["/dev/null", "pool", "log"]), ["log"]);
+        assert_eq!(grown(&["/dev/null", "pool", "pool"]), ["pool"]);
+    }
+
+    #[test]
+    fn the_error_of_a_task_that_was_aborted_is_the_agents_own_affair() {
+        let mut seen = cancelled("0", "1");
+        seen.course = Course::Panicked("it was cancelled".to_owned());
+        let expected = learn(&self::seen(), &self::seen());
+        let codes = |task| {
+            let found = judge(Plan::once(task, Moment::Await(1), By::Abort), &seen, &expected);
+            found.iter().map(|found| found.code).collect::<Vec<_>>()
+        };
+        assert_eq!(codes(0), [Code::Crashed]);
+        assert_eq!(codes(1), []);
+    }
+}

@@ -55,6 +55,8 @@ pub(super) struct Seen {
     pub(super) polls: Vec<Duration>,
     pub(super) probes: BTreeMap<u32, String>,
     pub(super) uses_token: bool,
+    /// Whether somebody listened to the token when it was cancelled.
+    pub(super) heard: bool,
     pub(super) tasks: Vec<Task>,
     /// Tasks that still live, those of the world excepted.
     pub(super) alive: usize,
@@ -145,6 +147,7 @@ pub(super) fn once(agent: &dyn Startable, setup: &Setup, plan: Plan, ask: Ask) -
         polls: std::mem::take(&mut noted.polls),
         probes: std::mem::take(&mut noted.probes),
         uses_token,
+        heard: noted.heard,
         tasks: inside.tasks,
         alive: inside.alive,
         left,

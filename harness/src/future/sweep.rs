@@ -218,8 +218,7 @@ impl Sweep<'_> {
 
     /// Whether a run was another because its token was cancelled.
     fn note_token(&mut self, seen: &Seen, control: &Seen) {
-        // Its last steps cannot show it.
-        let same = seen.course == control.course && seen.awaits >= control.awaits;
+        let same = !seen.heard && seen.course == control.course && seen.awaits >= control.awaits;
         let changed = self.obeyed.unwrap_or(false);
         self.obeyed = Some(changed || !same);
     }
