@@ -5,12 +5,10 @@
 #![expect(clippy::print_stderr, reason = "what is skipped is said")]
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use quietus::audit::Rules;
-use quietus::cell::CellOptions;
-use quietus::driver::{FullDriver, Interrupt, Request};
+use quietus::driver::{Driver, Interrupt, Request};
 use quietus::explore::{Check, check};
 use quietus::model::{Act, Occasion, Stdin, TrialPlan};
-use quietus::scenario::{Kind, Strategy};
+use quietus::scenario::{GuaranteeWish, Kind, Strategy};
 use quietus::trial::{Limits, run_trial};
 use quietus_reports::{Finding, Origin};
 use std::ffi::OsString;
@@ -158,50 +156,25 @@ fn marked(source: &str) -> usize {
     source.lines().position(|line| line.ends_with(MARK)).map_or(0, |index| index + 1)
 }
 
-fn driver(directory: &Path) -> Result<FullDriver, Failed> {
-    let options = CellOptions {
-        directory: directory.to_path_buf(),
-        likely: std::env::var_os("HOME").map(Into::into).into_iter().collect(),
-        private_network: true,
-        max_processes: 2048,
-    };
-    FullDriver::new(options).map_err(|error| Failed::from(error.to_string()))
+fn driver(wanted: &Check) -> Result<Box<dyn Driver>, Failed> {
+    Ok(wanted.driver(GuaranteeWish::Full).map_err(|error| Failed::from(error.to_string()))?.driver)
 }
 
 /// Where the leaked file of a swept agent was made.
 fn swept(directory: &Path, command: &[&str]) -> Result<Origin, Failed> {
+    let words = command.iter().map(OsString::from).collect();
     let wanted = Check {
-        name: "lines".to_owned(),
-        command: command.iter().map(OsString::from).collect(),
-        environment: std::env::vars_os().collect(),
-        directory: directory.to_path_buf(),
-        prepare: Vec::new(),
-        stdin: None,
         kind: Some(Kind::Job),
-        pty: false,
-        pid1: false,
-        ready: None,
         send: Some("KILL".parse().map_err(|_| "no injection")?),
-        control_exit: 0,
-        grace: Duration::from_secs(2),
-        settle: Duration::from_secs(1),
         horizon: Duration::from_secs(60),
-        trials: Vec::new(),
-        repeat: 1,
         confirm: 0,
         jobs: 1,
-        budget: None,
         strategy: Strategy::Sweep,
-        exhaustive: false,
-        second: None,
-        rules: Rules { kind: Kind::Job, survivors: Vec::new(), exit: None, within: None, log: Vec::new() },
-        allows: Vec::new(),
-        today: "2026-01-01".to_owned(),
-        replay: ("quietus replay ".to_owned(), String::new()),
         private_network: true,
+        ..Check::of_command(words, std::env::vars_os().collect(), directory.to_path_buf())
     };
-    let run = check(&driver(directory)?, &wanted, &Interrupt::new()?, &())
-        .map_err(|error| Failed::from(error.to_string()))?;
+    let driver = driver(&wanted)?;
+    let run = check(&*driver, &wanted, &Interrupt::new()?, &()).map_err(|error| Failed::from(error.to_string()))?;
     let leaked = |finding: &&Finding| finding.subject.contains("/tool-");
     let finding = run.findings.iter().find(leaked).ok_or_else(|| format!("nothing leaked: {run:#?}"))?;
     finding.origin.clone().ok_or_else(|| format!("no origin: {finding:#?}").into())
@@ -279,7 +252,9 @@ fn stacks(directory: &Path, command: &[&str], at: &str) -> Result<Vec<Vec<String
         horizon_rounds: 1,
         serves_after: u32::MAX,
     };
-    let record = run_trial(&driver(directory)?, &request, limits).map_err(|error| Failed::from(error.to_string()))?;
+    let wanted = Check::of_command(request.command.clone(), request.environment.clone(), directory.to_path_buf());
+    let driver = driver(&Check { private_network: true, ..wanted })?;
+    let record = run_trial(&*driver, &request, limits).map_err(|error| Failed::from(error.to_string()))?;
     let evidence = record.evidence;
     let census = evidence.censuses.get(&Occasion::GraceEnd).ok_or("it did not hang")?;
     let agent = evidence.leader.and_then(|id| census.find(id)).ok_or("no agent")?;

@@ -11,11 +11,10 @@
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use quietus::audit::Rules;
-use quietus::cell::CellOptions;
-use quietus::driver::{FullDriver, Interrupt};
+use quietus::driver::Interrupt;
 use quietus::explore::{Check, Planned, check};
 use quietus::model::{Act, Stdin, StdinThen, TrialPlan};
-use quietus::scenario::{Kind, Strategy};
+use quietus::scenario::{GuaranteeWish, Kind};
 use quietus_reports::{Finding, Outcome, Run, Severity};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -124,33 +123,17 @@ fn wanted(real: &Real, directory: &Path) -> Check {
     environment.push(("TERM".into(), "xterm".into()));
     Check {
         name: real.name.to_owned(),
-        command: words(real.command),
-        environment,
-        directory: directory.to_path_buf(),
         prepare: real.prepare.iter().map(|command| words(command)).collect(),
         stdin: Some(stdin),
         kind: Some(real.kind),
         pty: real.pty,
-        pid1: false,
-        ready: None,
-        send: None,
-        control_exit: 0,
         grace: Duration::from_secs(3),
-        settle: Duration::from_secs(1),
         horizon: Duration::from_secs(4),
-        trials: Vec::new(),
-        repeat: 1,
         confirm: 1,
         jobs: 2,
-        budget: None,
-        strategy: Strategy::Check,
-        exhaustive: false,
-        second: None,
         rules: Rules { kind: real.kind, survivors: Vec::new(), exit: None, within: None, log: Vec::new() },
-        allows: Vec::new(),
-        today: "2026-01-01".to_owned(),
-        replay: ("quietus replay ".to_owned(), String::new()),
         private_network: true,
+        ..Check::of_command(words(real.command), environment, directory.to_path_buf())
     }
 }
 
@@ -160,14 +143,8 @@ fn run(real: &Real, change: impl FnOnce(&mut Check)) -> Result<Run, Failed> {
     (real.files)(directory.path())?;
     let mut wanted = wanted(real, directory.path());
     change(&mut wanted);
-    let options = CellOptions {
-        directory: directory.path().to_path_buf(),
-        likely: std::env::var_os("HOME").map(Into::into).into_iter().collect(),
-        private_network: true,
-        max_processes: 2048,
-    };
-    let driver = FullDriver::new(options).map_err(|error| Failed::from(error.to_string()))?;
-    check(&driver, &wanted, &Interrupt::new()?, &()).map_err(|error| Failed::from(error.to_string()))
+    let driver = wanted.driver(GuaranteeWish::Full).map_err(|error| Failed::from(error.to_string()))?.driver;
+    check(&*driver, &wanted, &Interrupt::new()?, &()).map_err(|error| Failed::from(error.to_string()))
 }
 
 fn exact(real: &Real, truth: &Truth) -> Result<(), Failed> {

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 const EDGES: [(&str, &[&str]); 12] = [
     ("guide", &[]),
     ("testing", &["explore", "trial", "driver", "cell", "future", "audit", "scenario", "model", "sys"]),
-    ("future", &["audit", "model", "sys"]),
-    ("explore", &["trial", "driver", "windows", "audit", "scenario", "model"]),
+    ("future", &["cell", "audit", "model", "sys"]),
+    ("explore", &["trial", "driver", "cell", "windows", "audit", "scenario", "model"]),
     ("trial", &["driver", "model"]),
     ("driver", &["cell", "model", "sys"]),
     ("cell", &["model", "sys"]),

@@ -5,7 +5,6 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "what is skipped, and the table, are said")]
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use quietus::audit::Rules;
 use quietus::cell::CellOptions;
 use quietus::driver::{Evidence, FullDriver, Interrupt, Request};
 use quietus::explore::{Check, Planned, check};
@@ -165,12 +164,8 @@ fn workspace(real: &Real) -> Result<tempfile::TempDir, Failed> {
 }
 
 fn driver(directory: &Path) -> Result<FullDriver, Failed> {
-    let options = CellOptions {
-        directory: directory.to_path_buf(),
-        likely: std::env::var_os("HOME").map(Into::into).into_iter().collect(),
-        private_network: true,
-        max_processes: 2048,
-    };
+    let environment: Vec<_> = std::env::vars_os().collect();
+    let options = CellOptions { private_network: true, ..CellOptions::around(directory.to_path_buf(), &environment) };
     FullDriver::new(options).map_err(|error| Failed::from(error.to_string()))
 }
 
@@ -234,34 +229,16 @@ fn run(wanted: &Check) -> Result<Run, Failed> {
 fn wanted(real: &Real, directory: &Path, send: &str) -> Check {
     Check {
         name: real.name.to_owned(),
-        command: words(real),
-        environment: std::env::vars_os().collect(),
-        directory: directory.to_path_buf(),
-        prepare: Vec::new(),
-        stdin: None,
         kind: Some(Kind::Job),
-        pty: false,
-        pid1: false,
-        ready: None,
         send: Some(send.parse().expect("an injection")),
-        control_exit: 0,
         // git hangs when TERM comes while it installs its handler for that.
         grace: Duration::from_secs(2),
-        settle: Duration::from_secs(1),
         horizon: Duration::from_secs(20),
-        trials: Vec::new(),
-        repeat: 1,
         confirm: 0,
         jobs: 2,
-        budget: None,
         strategy: Strategy::Sweep,
-        exhaustive: false,
-        second: None,
-        rules: Rules { kind: Kind::Job, survivors: Vec::new(), exit: None, within: None, log: Vec::new() },
-        allows: Vec::new(),
-        today: "2026-01-01".to_owned(),
-        replay: ("quietus replay ".to_owned(), String::new()),
         private_network: true,
+        ..Check::of_command(words(real), std::env::vars_os().collect(), directory.to_path_buf())
     }
 }
 

@@ -1,7 +1,9 @@
 //! The command line, as clap reads it.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use quietus::cell::MOST_PROCESSES;
 use quietus::model::{Injection, PointSpec, Profile, Signal, parse_span};
+use quietus::scenario::GuaranteeWish;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -120,7 +122,7 @@ pub(crate) struct AgentArguments {
     #[arg(long, value_enum, default_value = "auto")]
     pub(crate) guarantee: GuaranteeArgument,
     /// How many processes and threads it may have
-    #[arg(long, value_name = "N", default_value_t = 2048, value_parser = clap::value_parser!(u32).range(64..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = MOST_PROCESSES, value_parser = clap::value_parser!(u32).range(64..=1_000_000))]
     pub(crate) max_processes: u32,
     /// How long what is on its way out is waited for
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = span)]
@@ -342,6 +344,16 @@ pub(crate) enum GuaranteeArgument {
     Auto,
     Full,
     Portable,
+}
+
+impl From<GuaranteeArgument> for GuaranteeWish {
+    fn from(argument: GuaranteeArgument) -> Self {
+        match argument {
+            GuaranteeArgument::Auto => Self::Auto,
+            GuaranteeArgument::Full => Self::Full,
+            GuaranteeArgument::Portable => Self::Portable,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

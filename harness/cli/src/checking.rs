@@ -7,13 +7,12 @@ use crate::args::{
 use crate::exit::{Exit, Failure};
 use crate::output;
 use crate::progress::Shown;
-use quietus::cell::CellOptions;
-use quietus::driver::{Containment, Driver, DriverError, FullDriver, Interrupt, PortableDriver, PortableOptions};
-use quietus::explore::{Check, DEFAULT_GRACE, Planned, check};
+use quietus::driver::{Driver, Interrupt};
+use quietus::explore::{Check, DEFAULT_GRACE, Planned, check, report};
 use quietus::model::quote_all;
 use quietus::model::{Act, Injection, Point, PointSpec, Stdin, Step, TrialPlan};
-use quietus::scenario::Kind;
-use quietus_reports::{Format, Gate, Guarantee, Host, Report, Run, Totals};
+use quietus::scenario::{GuaranteeWish, Kind};
+use quietus_reports::{Gate, Report};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -34,7 +33,7 @@ pub(crate) fn run(arguments: CheckArguments, interrupt: &Interrupt) -> Result<Ex
         wanted.trials = vec![exactly(&wanted, arguments.at)];
     }
     let shown = Shown::choose(&arguments.output)?;
-    let driver = driver(&wanted, guarantee, arguments.agent.max_processes, &shown)?;
+    let driver = driver(&wanted, guarantee, &shown)?;
     let started = jiff::Zoned::now();
     let run = check(&*driver, &wanted, interrupt, &shown);
     shown.finish();
@@ -90,7 +89,7 @@ pub(crate) fn base(
     agent: &AgentArguments,
     runner: &RunnerArguments,
     program: Vec<OsString>,
-) -> Result<(Check, GuaranteeArgument), Failure> {
+) -> Result<(Check, GuaranteeWish), Failure> {
     let directory = directory(agent.workspace.as_ref())?;
     let private_network = agent.network == NetworkArgument::Private;
     let tail = replay_tail(agent, &program);
@@ -113,7 +112,8 @@ pub(crate) fn base(
     check.jobs = jobs(runner);
     check.today = today();
     check.private_network = private_network;
-    Ok((check, agent.guarantee))
+    check.max_processes = agent.max_processes;
+    Ok((check, agent.guarantee.into()))
 }
 
 /// The flags a replay needs to see the same agent, and the agent.
@@ -159,76 +159,14 @@ fn directory(workspace: Option<&PathBuf>) -> Result<PathBuf, Failure> {
     }
 }
 
-/// The driver that gives what was wished for, or the best that can be had.
-pub(crate) fn driver(
-    wanted: &Check,
-    wish: GuaranteeArgument,
-    max_processes: u32,
-    shown: &Shown,
-) -> Result<Box<dyn Driver>, Failure> {
-    let likely =
-        ["HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"];
-    let value = |name: &&str| {
-        wanted
-            .environment
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| PathBuf::from(value))
-            .filter(|path| path.is_absolute())
-    };
-    let options = CellOptions {
-        directory: wanted.directory.clone(),
-        likely: likely.iter().filter_map(value).collect(),
-        private_network: wanted.private_network,
-        max_processes,
-    };
-    if wish == GuaranteeArgument::Portable {
-        return Ok(portable(&options));
+/// The driver that gives what was wished for, or the best that can be had; says so when
+/// that is less.
+pub(crate) fn driver(wanted: &Check, wish: GuaranteeWish, shown: &Shown) -> Result<Box<dyn Driver>, Failure> {
+    let chosen = wanted.driver(wish)?;
+    if let Some(why) = chosen.weaker.filter(|_| !shown.is_silent()) {
+        output::complain(&format!(
+            "no sealed cell here ({why}); using the portable driver, which sees less: see `quietus doctor`"
+        ));
     }
-    match FullDriver::new(options.clone()) {
-        Ok(driver) => Ok(Box::new(driver)),
-        Err(DriverError::Unsupported(why)) if wish == GuaranteeArgument::Auto => {
-            if !shown.is_silent() {
-                output::complain(&format!(
-                    "no sealed cell here ({why}); using the portable driver, which sees less: see `quietus doctor`"
-                ));
-            }
-            Ok(portable(&options))
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn portable(options: &CellOptions) -> Box<dyn Driver> {
-    Box::new(PortableDriver::new(PortableOptions {
-        directory: options.directory.clone(),
-        private_network: options.private_network,
-        max_processes: options.max_processes,
-        containment: Containment::Cgroup,
-    }))
-}
-
-fn host() -> Host {
-    let names = rustix::system::uname();
-    Host {
-        os: names.sysname().to_string_lossy().into_owned(),
-        kernel: names.release().to_string_lossy().into_owned(),
-        arch: names.machine().to_string_lossy().into_owned(),
-        cpus: std::thread::available_parallelism().map_or(1, |cpus| u32::try_from(cpus.get()).unwrap_or(u32::MAX)),
-    }
-}
-
-/// The report of some runs.
-pub(crate) fn report(runs: Vec<Run>, guarantee: Guarantee, started: &jiff::Zoned) -> Report {
-    let (totals, verdict) = (Totals::of(&runs), Gate::default().judge(&runs));
-    Report {
-        format: Format::CURRENT,
-        quietus: env!("CARGO_PKG_VERSION").to_owned(),
-        started: started.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
-        host: host(),
-        guarantee,
-        runs,
-        totals,
-        verdict,
-    }
+    Ok(chosen.driver)
 }

@@ -74,12 +74,8 @@ fn identity() -> Finding {
 
 fn cell(private_network: bool) -> Finding {
     let directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-    let outcome = FullDriver::new(CellOptions {
-        directory,
-        likely: std::env::var_os("HOME").map(PathBuf::from).into_iter().collect(),
-        private_network,
-        max_processes: 2048,
-    });
+    let environment: Vec<_> = std::env::vars_os().collect();
+    let outcome = FullDriver::new(CellOptions { private_network, ..CellOptions::around(directory, &environment) });
     let what = if private_network { "private network" } else { "sealed cell" };
     match outcome {
         Ok(driver) => {

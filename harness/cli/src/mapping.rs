@@ -25,7 +25,7 @@ pub(crate) fn run(arguments: &WindowsArguments, interrupt: &Interrupt) -> Result
     wanted.strategy = Strategy::Sweep;
     wanted.send = Some(Injection::signal(arguments.signal));
     let shown = Shown::lines(arguments.quiet);
-    let driver = tracing_driver(&wanted, guarantee, &arguments.agent, &shown)?;
+    let driver = tracing_driver(&wanted, guarantee, &shown)?;
     let mapped = map(&*driver, &wanted, interrupt, &shown)?;
     output::print(&render(&wanted.name, &mapped, arguments.signal, arguments.verbose))?;
     Ok(Exit::Gate(0))

@@ -11,6 +11,7 @@ use quietus::driver::{Driver, Interrupt};
 use quietus::explore::{Check, replay};
 use quietus::model::split_quoted;
 use quietus::model::{Token, TrialPlan};
+use quietus::scenario::GuaranteeWish;
 use quietus_reports::{Report, Severity, from_json};
 use std::ffi::OsString;
 use std::path::Path;
@@ -30,7 +31,7 @@ pub(crate) fn run(arguments: ReplayArguments, interrupt: &Interrupt) -> Result<E
     if human {
         output::print(&timeline(&replayed))?;
     }
-    let report = checking::report(vec![replayed.run], driver.guarantee(), &started);
+    let report = quietus::explore::report(vec![replayed.run], driver.guarantee(), &started);
     output::write(&report, &arguments.output)?;
     shown.close()?;
     Ok(checking::finish(&report, interrupt))
@@ -83,14 +84,11 @@ fn what(arguments: &ReplayArguments, shown: &Shown) -> Result<Replayable, Failur
     }
     let (wanted, guarantee) = from_flags(&arguments.agent, program)?;
     let wanted = with(wanted, &plan);
-    let driver = checking::driver(&wanted, guarantee, arguments.agent.max_processes, shown)?;
+    let driver = checking::driver(&wanted, guarantee, shown)?;
     Ok((wanted, plan, driver))
 }
 
-fn from_flags(
-    agent: &AgentArguments,
-    program: Vec<OsString>,
-) -> Result<(Check, crate::args::GuaranteeArgument), Failure> {
+fn from_flags(agent: &AgentArguments, program: Vec<OsString>) -> Result<(Check, GuaranteeWish), Failure> {
     checking::base(agent, &RunnerArguments { jobs: Some(1), confirm: Some(0) }, program)
 }
 

@@ -1,14 +1,14 @@
 //! `quietus run`: scenario files, one after the other, into one report.
 
-use crate::args::{GuaranteeArgument, RunArguments};
+use crate::args::RunArguments;
 use crate::checking;
 use crate::exit::{Exit, Failure};
 use crate::output;
 use crate::progress::Shown;
 use quietus::driver::{Driver, Interrupt};
-use quietus::explore::{Check, CheckError, check};
+use quietus::explore::{Check, CheckError, check, report, scenario_files};
 use quietus::model::quote_all;
-use quietus::scenario::{GuaranteeWish, Scenario, parse};
+use quietus::scenario::{Scenario, parse};
 use quietus_reports::{AgentKind, Guarantee, Level, Run, Verdict};
 use std::path::{Path, PathBuf};
 
@@ -51,7 +51,7 @@ pub(crate) fn run(arguments: &RunArguments, interrupt: &Interrupt) -> Result<Exi
         }
     }
     let guarantee = guarantee.ok_or_else(|| Failure::usage("interrupted before the first scenario"))?;
-    let report = checking::report(runs, guarantee, &started);
+    let report = report(runs, guarantee, &started);
     output::write(&report, &arguments.output)?;
     shown.close()?;
     Ok(checking::finish(&report, interrupt))
@@ -85,11 +85,11 @@ fn load_all(paths: &[PathBuf]) -> Result<Vec<Loaded>, Failure> {
     let mut files: Vec<PathBuf> = Vec::new();
     for path in paths {
         if path.is_dir() {
-            let before = files.len();
-            collect(path, &mut files, 0);
-            if files.len() == before {
+            let found = scenario_files(path);
+            if found.is_empty() {
                 return Err(Failure::usage(format!("no scenario file (*.toml with an [agent]) in {}", path.display())));
             }
+            files.extend(found);
         } else {
             files.push(path.clone());
         }
@@ -108,28 +108,6 @@ fn load_all(paths: &[PathBuf]) -> Result<Vec<Loaded>, Failure> {
             Err(failure.and(Failure::usage(format!("{count} files have faults; nothing was run"))))
         }
         Some(failure) => Err(failure),
-    }
-}
-
-fn collect(directory: &Path, files: &mut Vec<PathBuf>, depth: usize) {
-    let Ok(entries) = std::fs::read_dir(directory) else { return };
-    let mut paths: Vec<PathBuf> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
-    paths.sort();
-    for path in paths {
-        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if path.is_dir()
-            && !path.is_symlink()
-            && !hidden
-            && depth < 16
-            && path.file_name().is_none_or(|name| name != "target" && name != "node_modules")
-        {
-            collect(&path, files, depth + 1);
-        } else if path.extension().is_some_and(|end| end == "toml")
-            && output::read_text(&path, MOST_OF_A_FILE)
-                .is_ok_and(|text| text.lines().any(|line| line.trim() == "[agent]"))
-        {
-            files.push(path);
-        }
     }
 }
 
@@ -160,10 +138,5 @@ pub(crate) fn to_check(loaded: &Loaded) -> Result<Check, Failure> {
 
 /// The driver a scenario asks for.
 pub(crate) fn driver_of(one: &Loaded, wanted: &Check, shown: &Shown) -> Result<Box<dyn Driver>, Failure> {
-    let wish = match one.scenario.cell.guarantee {
-        GuaranteeWish::Auto => GuaranteeArgument::Auto,
-        GuaranteeWish::Full => GuaranteeArgument::Full,
-        GuaranteeWish::Portable => GuaranteeArgument::Portable,
-    };
-    checking::driver(wanted, wish, one.scenario.cell.max_processes.unwrap_or(2048), shown)
+    checking::driver(wanted, one.scenario.cell.guarantee, shown)
 }

@@ -1,13 +1,13 @@
 //! `quietus sweep`: every window of an agent, from flags or a scenario file.
 
-use crate::args::{AgentArguments, GuaranteeArgument, SecondArgument, SweepArguments};
+use crate::args::{SecondArgument, SweepArguments};
 use crate::checking;
 use crate::exit::{Exit, Failure};
 use crate::progress::Shown;
 use crate::{output, scenarios};
 use quietus::driver::{Driver, Interrupt};
 use quietus::explore::{Check, check};
-use quietus::scenario::{Second, Strategy};
+use quietus::scenario::{GuaranteeWish, Second, Strategy};
 
 pub(crate) fn run(arguments: SweepArguments, interrupt: &Interrupt) -> Result<Exit, Failure> {
     output::plan(&arguments.output)?;
@@ -19,7 +19,7 @@ pub(crate) fn run(arguments: SweepArguments, interrupt: &Interrupt) -> Result<Ex
     let started = jiff::Zoned::now();
     let run = check(&*driver, &wanted, interrupt, &shown);
     shown.finish();
-    let report = checking::report(vec![run?], driver.guarantee(), &started);
+    let report = quietus::explore::report(vec![run?], driver.guarantee(), &started);
     output::write(&report, &arguments.output)?;
     shown.close()?;
     Ok(checking::finish(&report, interrupt))
@@ -43,7 +43,7 @@ fn what(arguments: &SweepArguments, shown: &Shown) -> Result<(Check, Box<dyn Dri
         }
         let (mut wanted, guarantee) = checking::base(&arguments.agent, &arguments.runner, arguments.program.clone())?;
         checking::terminate(&mut wanted, &arguments.terminate)?;
-        let driver = tracing_driver(&wanted, guarantee, &arguments.agent, shown)?;
+        let driver = tracing_driver(&wanted, guarantee, shown)?;
         return Ok((wanted, driver));
     };
     let loaded = scenarios::load(path)?;
@@ -63,17 +63,12 @@ fn what(arguments: &SweepArguments, shown: &Shown) -> Result<(Check, Box<dyn Dri
 
 /// The driver for an agent of the command line: windows are seen by tracing, which
 /// takes the full guarantee.
-pub(crate) fn tracing_driver(
-    wanted: &Check,
-    wish: GuaranteeArgument,
-    agent: &AgentArguments,
-    shown: &Shown,
-) -> Result<Box<dyn Driver>, Failure> {
-    if wish == GuaranteeArgument::Portable {
+pub(crate) fn tracing_driver(wanted: &Check, wish: GuaranteeWish, shown: &Shown) -> Result<Box<dyn Driver>, Failure> {
+    if wish == GuaranteeWish::Portable {
         return Err(Failure::usage("windows are seen by tracing, which the portable guarantee cannot do")
             .with_help("leave --guarantee out, or use `quietus check`"));
     }
-    let driver = checking::driver(wanted, GuaranteeArgument::Full, agent.max_processes, shown);
+    let driver = checking::driver(wanted, GuaranteeWish::Full, shown);
     // The usual advice, the portable guarantee, is none here.
     driver.map_err(|failure| {
         failure.with_help("`quietus doctor` shows what this machine grants; `quietus check` can do without")

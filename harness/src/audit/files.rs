@@ -48,6 +48,7 @@ fn is_unlocked(path: &str, node: &FileNode, case: Case<'_>) -> bool {
 
 fn classify(path: &str, node: &FileNode, case: Case<'_>) -> Option<Code> {
     let in_temporary = is_temporary_place(path, &case.evidence.temporary, &case.expected.directory);
+    let by_name = code_of_name(path);
     Some(match node.kind {
         FileKind::Socket => Code::SocketFile,
         FileKind::Fifo => Code::FifoFile,
@@ -62,15 +63,28 @@ fn classify(path: &str, node: &FileNode, case: Case<'_>) -> Option<Code> {
         FileKind::Regular if is_lock_name(path) && is_unlocked(path, node, case) => return None,
         // A directory of that name holds the pid files of others.
         FileKind::Directory if base(path).to_ascii_lowercase().contains("pid") => Code::StrayFile,
-        FileKind::Regular | FileKind::Symlink | FileKind::Directory if is_lock_name(path) && !is_manifest(path) => {
-            Code::LockFile
-        }
+        _ if by_name == Some(Code::LockFile) => Code::LockFile,
         _ if is_history(path) => return None,
         FileKind::Regular if names_dead_owner(node, case.evidence).is_some() && !in_temporary => Code::LockFile,
-        _ if in_temporary || is_temporary_name(path) => Code::TempFile,
-        _ if is_log(path) || is_git_object(path) => return None,
-        _ => Code::StrayFile,
+        _ if in_temporary => Code::TempFile,
+        _ => return by_name,
     })
+}
+
+/// What a file that stays is by its name alone; nothing, if such files may stay: in caches,
+/// histories, logs, and what git keeps.
+pub(crate) fn code_of_name(path: &str) -> Option<Code> {
+    if is_in_cache(path) || is_history(path) {
+        None
+    } else if is_lock_name(path) && !is_manifest(path) {
+        Some(Code::LockFile)
+    } else if is_temporary_name(path) {
+        Some(Code::TempFile)
+    } else if is_log(path) || is_git_object(path) {
+        None
+    } else {
+        Some(Code::StrayFile)
+    }
 }
 
 /// What is said where the maker of a file is only guessed.

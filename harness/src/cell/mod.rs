@@ -13,7 +13,7 @@ mod syscall_name;
 mod terminal;
 mod watch;
 
-pub use sealed::{Cell, CellError, CellMaker, CellOptions};
+pub use sealed::{Cell, CellError, CellMaker, CellOptions, MOST_PROCESSES};
 
 pub(crate) use files::{
     DEEPEST, HASHED_FILE, KEPT_FILE, KEPT_TOTAL, MOST_NODES, READ_FILES, hash_of, kind_of, names, open_anyway,
@@ -21,7 +21,8 @@ pub(crate) use files::{
 };
 pub(crate) use mounts::unescape;
 pub(crate) use processes::{
-    Depth, activity, listeners, locked_files, look_at, open_known, open_process, read as read_process, unix_sockets,
+    Depth, activity, children_of, listeners, locked_files, look_at, open_known, open_process, read as read_process,
+    unix_sockets,
 };
 pub(crate) use syscall_name::syscall_name;
 pub(crate) use terminal::{Modes, ScreenScanner, state as terminal_state};

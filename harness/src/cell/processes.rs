@@ -56,7 +56,7 @@ fn read_table(directory: impl AsFd, name: &str) -> Option<String> {
 }
 
 /// The names in a directory that are numbers: pids, thread ids, descriptors.
-pub(crate) fn numbers(directory: impl AsFd, name: &str) -> Vec<i32> {
+pub(super) fn numbers(directory: impl AsFd, name: &str) -> Vec<i32> {
     let Ok(directory) =
         rustix::fs::openat(directory, name, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
     else {
@@ -73,6 +73,15 @@ pub(crate) fn numbers(directory: impl AsFd, name: &str) -> Vec<i32> {
     }
     found.sort_unstable();
     found
+}
+
+/// Those whose parent is this process, as they stand in /proc.
+pub(crate) fn children_of(proc: impl AsFd + Copy, parent: i32) -> Vec<i32> {
+    let is_child = |pid: &i32| {
+        let stat = open_process(proc, *pid).ok().and_then(|directory| parse_stat(&read(&directory, "stat")?));
+        stat.is_some_and(|stat| stat.parent == parent)
+    };
+    numbers(proc, ".").into_iter().filter(is_child).collect()
 }
 
 /// The process at a pid now, or `None` if it is gone.

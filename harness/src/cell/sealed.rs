@@ -10,6 +10,7 @@ use crate::sys::{self, Command, Launch, LaunchError, LaunchedCell, Namespaces, P
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -24,6 +25,28 @@ pub struct CellOptions {
     pub private_network: bool,
     /// How many processes and threads a cell may hold.
     pub max_processes: u32,
+}
+
+/// How many processes and threads a cell may hold where nothing else is said.
+pub const MOST_PROCESSES: u32 = 2048;
+
+/// Variables of the environment that name a directory in which programs write.
+const WRITTEN: [&str; 7] =
+    ["HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"];
+
+impl CellOptions {
+    /// Cells around this directory, for an agent with this environment; on the network of
+    /// the host.
+    pub fn around(directory: PathBuf, environment: &[(OsString, OsString)]) -> Self {
+        let value =
+            |name: &&str| environment.iter().find(|(key, _)| key == name).map(|(_, value)| PathBuf::from(value));
+        Self {
+            directory,
+            likely: WRITTEN.iter().filter_map(value).filter(|path| path.is_absolute()).collect(),
+            private_network: false,
+            max_processes: MOST_PROCESSES,
+        }
+    }
 }
 
 /// Makes cells of one kind; what it learns from a refusal holds for the next.

@@ -83,6 +83,8 @@ pub struct Check {
     pub replay: (String, String),
     /// Whether trials may share ports: they have a network each.
     pub private_network: bool,
+    /// How many processes and threads it may have.
+    pub max_processes: u32,
 }
 
 /// Why a check gave no run.

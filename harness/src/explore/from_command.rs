@@ -3,6 +3,7 @@
 use super::check::Check;
 use super::from_scenario::DEFAULT_GRACE;
 use crate::audit::Rules;
+use crate::cell::MOST_PROCESSES;
 use crate::scenario::{Kind, Strategy};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -41,6 +42,7 @@ impl Check {
             today: String::new(),
             replay: ("quietus replay ".to_owned(), String::new()),
             private_network: false,
+            max_processes: MOST_PROCESSES,
         }
     }
 }

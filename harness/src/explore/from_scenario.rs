@@ -3,6 +3,7 @@
 use super::check::Check;
 use super::plan::Planned;
 use crate::audit::Rules;
+use crate::cell::MOST_PROCESSES;
 use crate::model::{Act, Injection, Stdin, Step, TrialPlan};
 use crate::scenario::{Kind, Network, Scenario};
 use std::ffi::OsString;
@@ -99,6 +100,7 @@ impl Check {
             today: today.to_owned(),
             replay: ("quietus replay ".to_owned(), format!(" --scenario {}", path.display())),
             private_network: scenario.cell.network == Network::Private,
+            max_processes: scenario.cell.max_processes.unwrap_or(MOST_PROCESSES),
         })
     }
 }

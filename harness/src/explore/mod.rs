@@ -6,8 +6,10 @@
 mod again;
 mod blame;
 mod check;
+mod choose;
 mod cleanup;
 mod control;
+mod corpus;
 mod from_command;
 mod from_scenario;
 mod gather;
@@ -15,13 +17,17 @@ mod origin;
 mod parallel;
 mod plan;
 mod queue;
+mod report;
 mod second;
 mod sweep;
 mod swept;
 mod sync;
 
 pub use check::{Check, CheckError, Mapped, Progress, Replayed, check, map, replay};
+pub use choose::Chosen;
 pub use control::Learned;
+pub use corpus::{missing_program, scenario_files};
 pub use from_scenario::{DEFAULT_GRACE, WorkspaceError};
 pub use plan::{Planned, Wanted, default_set};
+pub use report::report;
 pub use sweep::Sweep;

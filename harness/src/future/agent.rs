@@ -117,7 +117,7 @@ pub(crate) fn startable(agent: impl AsyncAgent) -> Box<dyn Startable> {
     Box::new(Shared(Rc::new(agent)))
 }
 
-struct Place<A: AsyncAgent> {
+struct World<A: AsyncAgent> {
     agent: Rc<A>,
     world: Rc<RefCell<A::World>>,
 }
@@ -126,12 +126,12 @@ impl<A: AsyncAgent> Startable for Shared<A> {
     fn world<'a>(&'a self, trial: &'a Trial) -> Pin<Box<dyn Future<Output = Box<dyn Runs>> + 'a>> {
         Box::pin(async move {
             let world = Rc::new(RefCell::new(self.0.world(trial).await));
-            Box::new(Place { agent: Rc::clone(&self.0), world }) as Box<dyn Runs>
+            Box::new(World { agent: Rc::clone(&self.0), world }) as Box<dyn Runs>
         })
     }
 }
 
-impl<A: AsyncAgent> Runs for Place<A> {
+impl<A: AsyncAgent> Runs for World<A> {
     fn run(&self, trial: Trial) -> Boxed<String> {
         let (agent, world) = (Rc::clone(&self.agent), Rc::clone(&self.world));
         Box::pin(run(agent, world, trial))

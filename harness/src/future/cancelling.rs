@@ -1,7 +1,7 @@
 //! An agent's own future, which is cancelled where the plan says.
 
 use super::handle::Trial;
-use super::line::Places;
+use super::line::Waits;
 use super::panics::caught;
 use super::plan::{By, Cancel, Moment, Plan};
 use crate::sys::telling_waker;
@@ -74,7 +74,7 @@ pub(super) struct Cancelling<T> {
     /// Hears whether the token wakes it.
     ear: Arc<Ear>,
     /// Where it waits, if that is to be told.
-    places: Option<Arc<Places>>,
+    waits: Option<Arc<Waits>>,
     /// When it began, if the times of its polls are to be told.
     began: Option<Instant>,
     /// Aborts the task that it runs as.
@@ -93,7 +93,7 @@ impl<T> Cancelling<T> {
             paused: false,
             token_at: None,
             ear: Arc::default(),
-            places: None,
+            waits: None,
             began: None,
             own: Arc::default(),
         }
@@ -107,8 +107,8 @@ impl<T> Cancelling<T> {
     }
 
     /// Takes down where it waits when it is cancelled.
-    pub(super) fn telling_places(mut self, places: Option<Arc<Places>>) -> Self {
-        self.places = places;
+    pub(super) fn telling_waits(mut self, waits: Option<Arc<Waits>>) -> Self {
+        self.waits = waits;
         self
     }
 
@@ -181,7 +181,7 @@ impl<T> Cancelling<T> {
         };
         let by_token =
             self.token_at.is_some() && self.plan.second.is_none_or(|second| self.token_at == next.checked_sub(second));
-        self.places.is_some() && (by_token || self.first().is_some_and(|cancel| ends(cancel.at.moment)))
+        self.waits.is_some() && (by_token || self.first().is_some_and(|cancel| ends(cancel.at.moment)))
     }
 
     /// Whether its time is up.
@@ -214,9 +214,9 @@ impl<T> Cancelling<T> {
 
     fn poll_it(&mut self, context: &mut Context<'_>) -> Option<Result<Poll<T>, String>> {
         let next = self.trial.awaits() + 1;
-        let places = self.places.clone().filter(|_| self.is_asked_for(next));
+        let waits = self.waits.clone().filter(|_| self.is_asked_for(next));
         let future = self.future.as_mut()?;
-        let Some(places) = places else {
+        let Some(waits) = waits else {
             if self.plan.first.is_none_or(|cancel| cancel.by != By::Token) {
                 return Some(caught(|| future.as_mut().poll(context)));
             }
@@ -224,8 +224,8 @@ impl<T> Cancelling<T> {
             let waker = Waker::from(Arc::clone(&self.ear));
             return Some(caught(|| future.as_mut().poll(&mut Context::from_waker(&waker))));
         };
-        places.begin();
-        let waker = telling_waker(context.waker().clone(), move || places.take());
+        waits.begin();
+        let waker = telling_waker(context.waker().clone(), move || waits.take());
         Some(caught(|| future.as_mut().poll(&mut Context::from_waker(&waker))))
     }
 }

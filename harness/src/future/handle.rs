@@ -2,11 +2,11 @@
 //! be looked at.
 
 use super::lock::{Lock, LockState};
+use super::panics::caught;
 use super::spawned::{Spawned, Task};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -157,7 +157,7 @@ impl Trial {
         let noted = self.noted();
         let read = |(read, before): &(Read, String)| State {
             before: before.clone(),
-            now: catch_unwind(AssertUnwindSafe(read)).map_err(|_| "reading it panics".to_owned()),
+            now: caught(read).map_err(|panic| format!("reading it panics: {panic}")),
         };
         noted.states.iter().map(|(name, state)| (name.clone(), read(state))).collect()
     }

@@ -8,11 +8,10 @@ use super::lock::LockState;
 use super::once::{Again, Seen};
 use super::own::Child;
 use super::plan::{By, Plan};
-use crate::audit::Found;
+use crate::audit::{Found, code_of_name};
 use quietus_reports::fingerprint::normalise;
 use quietus_reports::{Code, Origin};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 /// What undisturbed runs do and leave.
 #[derive(Debug, Default)]
@@ -209,26 +208,16 @@ fn locks(seen: &Seen) -> Vec<Found> {
     seen.left.locks.iter().filter_map(left).collect()
 }
 
-/// By its name: a lock, a temporary file, or any other.
-fn file_code(name: &str) -> Code {
-    let last = Path::new(name).file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
-    if last.ends_with(".lock") || last.ends_with(".pid") {
-        Code::LockFile
-    } else if ["tmp", "temp", ".part", ".partial", "~"].iter().any(|part| last.contains(part)) {
-        Code::TempFile
-    } else {
-        Code::StrayFile
-    }
-}
-
-fn left(seen: &Seen, expected: &Expected) -> BTreeSet<String> {
-    seen.left.files.keys().map(|name| named(name)).filter(|name| !expected.names.contains(name)).collect()
+/// The files that no undisturbed run leaves: their names without what is random, and with.
+fn left<'a>(seen: &'a Seen, expected: &Expected) -> BTreeMap<String, &'a str> {
+    let all = seen.left.files.keys().map(|name| (named(name), name.as_str()));
+    all.filter(|(name, _)| !expected.names.contains(name)).collect()
 }
 
 fn files(seen: &Seen, expected: &Expected) -> Vec<Found> {
-    let in_directory = left(seen, expected).into_iter().map(|name| {
+    let in_directory = left(seen, expected).into_iter().filter_map(|(name, whole)| {
         let title = format!("the file {name} is left behind in the directory of the trial");
-        Found::new(file_code(&name), name, title, &[])
+        Some(Found::new(code_of_name(whole)?, name, title, &[]))
     });
     let temporary = new_temporary(seen).into_iter().filter(|name| !expected.temporary.contains(name)).map(|name| {
         let title = format!("{name} is left behind in the directory for temporary files");
@@ -335,7 +324,7 @@ fn recovery(again: &Again, seen: &Seen, expected: &Expected) -> Vec<Found> {
             );
         }
     }
-    let mut without = left(seen, expected);
+    let mut without: BTreeSet<String> = left(seen, expected).into_keys().collect();
     without.extend(expected.unstable.iter().cloned());
     let tree = tree_of(&again.files, &without);
     if !expected.trees.contains(&tree) {

@@ -10,11 +10,11 @@ const MOST: usize = 4;
 
 /// The places at which a future waited, taken down during one poll.
 #[derive(Debug, Default)]
-pub(super) struct Places {
+pub(super) struct Waits {
     seen: Mutex<Vec<Backtrace>>,
 }
 
-impl Places {
+impl Waits {
     /// Forgets what was seen before.
     pub(super) fn begin(&self) {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clear();

@@ -20,7 +20,7 @@ pub use after::cancel_after;
 pub use agent::{AsyncAgent, Over, over};
 pub use handle::Trial;
 pub use lock::{Lock, LockState};
-pub use plan::{By, Cancel, Moment, Place, Plan};
+pub use plan::{By, Cancel, Moment, Plan, Point};
 
 pub(crate) use agent::{Startable, startable};
 pub(crate) use once::Setup;

@@ -4,7 +4,7 @@
 use super::agent::{Runs, Startable};
 use super::cancelling::{Boxed, Cancelling, Course, PATIENCE};
 use super::handle::{State, Trial};
-use super::line::Places;
+use super::line::Waits;
 use super::lock::LockState;
 use super::own::{self, Child, Own, TRIAL, end_new_children, look, tree};
 use super::panics::caught;
@@ -39,7 +39,7 @@ pub(crate) struct Setup {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Ask {
     /// The line in which it waits when it is cancelled.
-    pub(super) places: bool,
+    pub(super) waits: bool,
     /// When it is polled.
     pub(super) times: bool,
 }
@@ -124,8 +124,8 @@ pub(super) fn once(agent: &dyn Startable, setup: &Setup, plan: Plan, ask: Ask) -
     let before = setup.whole_process.then(look);
     let runtime = runtime(setup).map_err(|error| format!("cannot start a runtime: {error}"))?;
     let trial = Trial::new(directory.path().to_path_buf());
-    let places = ask.places.then(|| Arc::new(Places::default()));
-    let inside = caught(|| runtime.block_on(inside(agent, setup, plan, ask, &trial, places.clone(), before.as_ref())))
+    let waits = ask.waits.then(|| Arc::new(Waits::default()));
+    let inside = caught(|| runtime.block_on(inside(agent, setup, plan, ask, &trial, waits.clone(), before.as_ref())))
         .map_err(|panic| format!("the world of the agent cannot be made: {panic}"));
     runtime.shutdown_timeout(setup.grace);
     let inside = inside?;
@@ -137,7 +137,7 @@ pub(super) fn once(agent: &dyn Startable, setup: &Setup, plan: Plan, ask: Ask) -
         }
         (before, look())
     });
-    let line = places.and_then(|places| places.line());
+    let line = waits.and_then(|waits| waits.line());
     let uses_token = trial.uses_token();
     let mut noted = trial.noted();
     Ok(Seen {
@@ -171,7 +171,7 @@ async fn inside(
     plan: Plan,
     ask: Ask,
     trial: &Trial,
-    places: Option<Arc<Places>>,
+    waits: Option<Arc<Waits>>,
     before: Option<&Own>,
 ) -> Inside {
     let world = agent.world(trial).await;
@@ -179,7 +179,7 @@ async fn inside(
     let of_the_world = living();
     let root = Cancelling::new(world.run(trial.clone()), trial.clone(), plan, setup.grace)
         .within(setup.horizon, setup.paused)
-        .telling_places(places)
+        .telling_waits(waits)
         .telling_times(ask.times);
     let course = drive(root, trial, plan).await;
     pause_again(trial);

@@ -1,6 +1,10 @@
 //! What this process itself holds: descriptors, children, threads, files below its own
 //! directories. For an agent that is a future these are the agent's.
 
+use crate::cell::{Depth, children_of, look_at};
+use crate::model::ProcessRecord;
+use rustix::fd::OwnedFd;
+use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -56,26 +60,25 @@ fn entries(directory: impl AsRef<Path>) -> impl Iterator<Item = String> {
     read.into_iter().flatten().flatten().filter_map(|entry| entry.file_name().into_string().ok())
 }
 
-fn descriptors() -> BTreeMap<i32, String> {
-    let numbers: Vec<i32> = entries("/proc/self/fd").filter_map(|name| name.parse().ok()).collect();
-    let target = |number: i32| {
-        // The one that listed them is closed by now.
-        let target = std::fs::read_link(format!("/proc/self/fd/{number}")).ok()?;
-        Some((number, target.to_string_lossy().into_owned()))
-    };
-    numbers.into_iter().filter_map(target).collect()
+fn open(path: &str) -> Option<OwnedFd> {
+    rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok()
 }
 
+fn descriptors() -> BTreeMap<i32, String> {
+    let own = open("/proc").and_then(|proc| look_at(&proc, std::process::id().cast_signed(), Depth::Descriptors));
+    let mut descriptors = own.map(|own| own.descriptors).unwrap_or_default();
+    // Those through which it was looked.
+    descriptors.retain(|_, target| !target.starts_with("/proc"));
+    descriptors
+}
+
+/// The children of this process, those it has inherited too.
 pub(super) fn children() -> Vec<Child> {
-    let own = std::process::id().to_string();
-    let of = |pid: i32| {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        let (_, rest) = stat.rsplit_once(") ")?;
-        let mut words = rest.split(' ');
-        let state = words.next()?.chars().next()?;
-        (words.next()? == own).then(|| Child { pid, ended: state == 'Z', command: command(pid, &stat) })
-    };
-    entries("/proc").filter_map(|name| name.parse().ok()).filter_map(of).collect()
+    let own = std::process::id().cast_signed();
+    let Some(proc) = open("/proc") else { return Vec::new() };
+    let of = |record: ProcessRecord| Child { pid: record.id.pid, ended: record.is_zombie(), command: record.command() };
+    let records = children_of(&proc, own).into_iter().filter_map(|pid| look_at(&proc, pid, Depth::Processes));
+    records.map(of).collect()
 }
 
 /// Children that were not there before.
@@ -92,14 +95,6 @@ pub(super) fn end_new_children(before: &Own) {
             let _reaped = waitpid(Some(pid), WaitOptions::empty());
         }
     }
-}
-
-/// Its command line, or its name if it has none any more.
-fn command(pid: i32, stat: &str) -> String {
-    let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let line = String::from_utf8_lossy(&line).trim_end_matches('\0').replace('\0', " ");
-    let name = stat.split_once('(').and_then(|(_, rest)| rest.rsplit_once(')')).map(|(name, _)| name.to_owned());
-    if line.is_empty() { name.unwrap_or_default() } else { line }
 }
 
 /// Every file and directory below one, by its path there, with a hash of its content.

@@ -20,7 +20,7 @@ pub enum Moment {
 
 /// A moment of one of the agent's futures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Place {
+pub struct Point {
     /// 0 is the agent's own future, 1 the first task that [`Trial::spawn`](super::Trial::spawn)
     /// started.
     pub task: u32,
@@ -72,7 +72,7 @@ impl FromStr for By {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Cancel {
     /// Where.
-    pub at: Place,
+    pub at: Point,
     /// How.
     pub by: By,
 }
@@ -89,7 +89,7 @@ pub struct Plan {
 
 const FORM: &str = "a token of a future is like q1/at=await:7/send=drop";
 
-impl fmt::Display for Place {
+impl fmt::Display for Point {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.task > 0 {
             write!(f, "[{}]", self.task)?;
@@ -102,7 +102,7 @@ impl fmt::Display for Place {
     }
 }
 
-impl FromStr for Place {
+impl FromStr for Point {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -141,7 +141,7 @@ impl FromStr for Plan {
             None => (rest, None),
         };
         let (at, by) = first.split_once("/send=").ok_or(FORM)?;
-        let (at, by): (Place, By) = (at.parse()?, by.parse()?);
+        let (at, by): (Point, By) = (at.parse()?, by.parse()?);
         if matches!(at.moment, Moment::Time(_)) != (by == By::Timeout) {
             return Err(format!("a timeout has a time, and only it has one; {FORM}"));
         }
@@ -163,7 +163,7 @@ impl FromStr for Plan {
 impl Plan {
     /// Cancels once.
     pub(super) fn once(task: u32, moment: Moment, by: By) -> Self {
-        Self { first: Some(Cancel { at: Place { task, moment }, by }), second: None }
+        Self { first: Some(Cancel { at: Point { task, moment }, by }), second: None }
     }
 
     /// Whether everything is dropped, the runtime too.

@@ -28,8 +28,8 @@ pub(crate) struct Wanted {
     pub(crate) only: Option<Plan>,
     /// How often each finding is tried again.
     pub(crate) confirm: u32,
-    /// What is written before a token to replay it.
-    pub(crate) replay: String,
+    /// What is written before a token to replay it, and after it.
+    pub(crate) replay: (String, String),
 }
 
 /// A finding, with where it was seen.
@@ -59,7 +59,7 @@ struct Sweep<'a> {
 pub(crate) fn sweep(agent: &dyn Startable, wanted: &Wanted, tell: &mut dyn FnMut(&str)) -> Result<Run, String> {
     let began = Instant::now();
     tell("undisturbed");
-    let control = once(agent, &wanted.setup, Plan::default(), Ask { times: true, places: false })?;
+    let control = once(agent, &wanted.setup, Plan::default(), Ask { times: true, waits: false })?;
     ends_well(&control, &wanted.setup)?;
     let other = once(agent, &wanted.setup, Plan::default(), Ask::default())?;
     ends_well(&other, &wanted.setup)?;
@@ -247,14 +247,14 @@ impl Sweep<'_> {
             };
             if found.code == Code::CancelIgnored {
                 // Of all trials together; one tells where it was when it was asked.
-                let (seen, _) = self.look(plan, Ask { places: true, times: false })?;
+                let (seen, _) = self.look(plan, Ask { waits: true, times: false })?;
                 self.gathered.get_mut(index).into_iter().for_each(|known| known.line.clone_from(&seen.line));
                 continue;
             }
             let (mut hits, mut line) = (0, None);
             for _ in 0..self.wanted.confirm {
                 tell(&plan.to_string());
-                let (seen, again) = self.look(plan, Ask { places: true, times: false })?;
+                let (seen, again) = self.look(plan, Ask { waits: true, times: false })?;
                 hits += u32::from(again.into_iter().any(|mut one| found.clone().unify(&mut one)));
                 line = line.or(seen.line);
             }
@@ -311,7 +311,7 @@ fn smallest(plans: &[Plan]) -> Option<Plan> {
     plans.iter().min_by_key(|plan| (plan.second.is_some(), plan.first)).copied()
 }
 
-fn finding(known: Gathered, tried: u32, replay: &str) -> Finding {
+fn finding(known: Gathered, tried: u32, replay: &(String, String)) -> Finding {
     let plan = smallest(&known.plans).unwrap_or_default();
     let (found, mut plans) = (known.found, known.plans);
     plans.sort();
@@ -340,6 +340,6 @@ fn finding(known: Gathered, tried: u32, replay: &str) -> Finding {
         evidence,
         accepted: None,
         token: plan.to_string(),
-        replay: format!("{replay}{plan}"),
+        replay: format!("{}{plan}{}", replay.0, replay.1),
     }
 }

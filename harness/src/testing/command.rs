@@ -1,11 +1,10 @@
 //! A program as an agent, as one writes it in a test.
 
-use super::cells::{Wish, driver};
 use super::tested::Tested;
 use crate::driver::Interrupt;
 use crate::explore::{Check, Planned, check};
 use crate::model::{Act, Injection, PointSpec, Profile, Stdin, TrialPlan, quote_all};
-use crate::scenario::{Kind, Second, Strategy, Survivor};
+use crate::scenario::{GuaranteeWish, Kind, Second, Strategy, Survivor};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -199,7 +198,9 @@ impl CommandAgent {
             Err(error) => panic!("cannot enter {}: {error}", self.wanted.directory.display()),
         }
         let interrupt = Interrupt::new().unwrap_or_else(|error| panic!("cannot run {name}: {error}"));
-        let driver = driver(&self.wanted.directory, Wish::default());
+        let chosen =
+            self.wanted.driver(GuaranteeWish::Auto).unwrap_or_else(|error| panic!("cannot test {name}: {error}"));
+        let driver = chosen.driver;
         match check(&*driver, &self.wanted, &interrupt, &()) {
             Ok(run) => Tested::new(run, driver.guarantee()),
             Err(error) => panic!("cannot test {name}: {error}"),

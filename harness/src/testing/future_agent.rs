@@ -6,6 +6,9 @@ use quietus_reports::{Guarantee, Level, NotAudited, Run};
 use std::fmt;
 use std::time::Duration;
 
+/// Holds the token of the only trial to be made.
+const REPLAY: &str = "QUIETUS_REPLAY";
+
 /// An agent that is a future, and how it is to be cancelled.
 pub struct FutureAgent {
     agent: Box<dyn Startable>,
@@ -39,7 +42,7 @@ impl FutureAgent {
                 budget: None,
                 only: None,
                 confirm: 3,
-                replay: "QUIETUS_REPLAY=".to_owned(),
+                replay: (String::new(), String::new()),
             },
         }
     }
@@ -121,13 +124,12 @@ impl FutureAgent {
         self
     }
 
-    /// Makes only the one trial that a token stands for.
-    ///
-    /// # Errors
-    /// When it is no token of a future.
-    pub fn replaying(mut self, token: Option<&str>) -> Result<Self, String> {
-        self.wanted.only = token.map(str::parse::<Plan>).transpose()?;
-        Ok(self)
+    /// Says which test it is: its name, and how to replay a trial of it.
+    pub(crate) fn test(mut self, path: &str) -> Self {
+        path.clone_into(&mut self.wanted.name);
+        let which = if path.is_empty() { String::new() } else { format!(" {path} -- --exact") };
+        self.wanted.replay = (format!("{REPLAY}='"), format!("' cargo test{which}"));
+        self
     }
 
     /// Takes everything in this process for the agent's: its descriptors, children and
@@ -149,16 +151,27 @@ impl FutureAgent {
 
     /// Makes all trials, and says before each which it is.
     pub(crate) fn sweep_telling(&self, tell: &mut dyn FnMut(&str)) -> Result<Run, String> {
-        sweep(&*self.agent, &self.wanted, tell)
+        let mut wanted = self.wanted.clone();
+        if let (None, Ok(token)) = (wanted.only, std::env::var(REPLAY)) {
+            let plan = token.parse().map_err(|why| format!("{REPLAY} says `{token}`: {why}"))?;
+            wanted.only = Some(plan);
+        }
+        sweep(&*self.agent, &wanted, tell)
     }
 
-    /// Makes all trials.
+    /// Makes all trials; only one, if `QUIETUS_REPLAY` in the environment holds its token.
     ///
     /// # Panics
     /// When the undisturbed run gives no ground to judge by: it panics itself, or never ends.
     #[track_caller]
     #[must_use = "what was found is in it"]
-    pub fn sweep(self) -> Tested {
+    pub fn sweep(mut self) -> Tested {
+        if self.wanted.replay.0.is_empty() {
+            let name = self.wanted.name.clone();
+            // A test runs on a thread that has its name.
+            let test = std::thread::current().name().filter(|name| *name != "main").unwrap_or_default().to_owned();
+            self = self.test(&test).name(&name);
+        }
         match self.sweep_telling(&mut |_| {}) {
             Ok(run) => Tested::new(run, beside_others()),
             Err(why) => panic!("{}: {why}", self.wanted.name),

@@ -1,6 +1,7 @@
 //! The test in its own process: sweeps, tells what it does and what it found, and ends.
 
 use super::future_agent::FutureAgent;
+use super::isolated::DIRECTORY;
 use super::message::Message;
 use std::ffi::OsStr;
 use std::io::Write;
@@ -9,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixStream};
 
 /// Runs the sweep and ends the process: nothing else of the test binary is to run here.
-pub(super) fn run(socket: &OsStr, agent: FutureAgent, replay: Option<&str>) -> ! {
+pub(super) fn run(socket: &OsStr, agent: FutureAgent) -> ! {
     let connected =
         SocketAddr::from_abstract_name(socket.as_bytes()).and_then(|address| UnixStream::connect_addr(&address));
     let Ok(mut stream) = connected else { std::process::exit(1) };
@@ -17,8 +18,8 @@ pub(super) fn run(socket: &OsStr, agent: FutureAgent, replay: Option<&str>) -> !
     let _seen_less = crate::sys::become_subreaper();
     // The one that listens may be gone: then nobody wants to know.
     let mut tell = |message: &Message| stream.write_all(message.line().as_bytes()).is_ok();
-    let swept = agent.whole_process().replaying(replay).and_then(|agent| {
-        agent.sweep_telling(&mut |what| {
+    let swept = go_home().and_then(|()| {
+        agent.whole_process().sweep_telling(&mut |what| {
             tell(&Message::Runs(what.to_owned()));
         })
     });
@@ -28,4 +29,10 @@ pub(super) fn run(socket: &OsStr, agent: FutureAgent, replay: Option<&str>) -> !
     };
     let told = tell(&last);
     std::process::exit(i32::from(!told))
+}
+
+/// Goes to the directory in which the test was started.
+fn go_home() -> Result<(), String> {
+    let Some(directory) = std::env::var_os(DIRECTORY) else { return Ok(()) };
+    std::env::set_current_dir(&directory).map_err(|error| format!("cannot enter {}: {error}", directory.display()))
 }

@@ -5,8 +5,8 @@ use super::{inside, outside};
 
 /// Names the socket on which a test in a process of its own speaks.
 pub(super) const INSIDE: &str = "QUIETUS_INSIDE";
-/// Holds the token of the only trial to be made.
-pub(super) const REPLAY: &str = "QUIETUS_REPLAY";
+/// The working directory of the test, which its own process goes to.
+pub(super) const DIRECTORY: &str = "QUIETUS_DIRECTORY";
 
 /// What `#[quietus::test]` calls: sweeps the agent in a process of its own.
 ///
@@ -23,10 +23,9 @@ pub fn isolated(module: &str, name: &str, agent: FutureAgent) {
         Some((_, below)) => format!("{below}::{name}"),
         None => name.to_owned(),
     };
-    let replay = std::env::var(REPLAY).ok();
     let stuck = agent.longest_trial();
     if let Some(socket) = std::env::var_os(INSIDE) {
-        inside::run(&socket, agent.name(&path), replay.as_deref());
+        inside::run(&socket, agent.test(&path));
     }
     if let Err(text) = outside::run(&path, stuck) {
         panic!("{text}");

@@ -2,7 +2,6 @@
 //! with everything that was found.
 
 mod agent;
-mod cells;
 mod command;
 mod future_agent;
 mod inside;

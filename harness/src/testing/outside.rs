@@ -1,28 +1,26 @@
 //! Starts a test again in a process of its own, in a cell where there is one to be had,
 //! and says what came of it.
 
-use super::cells::{Wish, options};
-use super::isolated::{INSIDE, REPLAY};
+use super::isolated::{DIRECTORY, INSIDE};
 use super::message::Message;
 use super::tested::Tested;
-use crate::driver::{Driver, FullDriver, Interrupt, Request};
-use crate::model::{self, Stdin, TrialPlan};
+use crate::cell::{CellOptions, MOST_PROCESSES};
+use crate::driver::{Containment, Driver, FullDriver, Interrupt, PortableDriver, PortableOptions, Request};
+use crate::model::{Stdin, TrialPlan};
 use crate::trial::{Limits, run_trial};
 use quietus_reports::escape::escape_terminal;
-use quietus_reports::{Guarantee, Level, NotAudited, Run};
+use quietus_reports::{Guarantee, Run};
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader, Read, Seek};
+use std::io::{BufRead, BufReader};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
-use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// Cells of this test binary; they are all alike.
-static DRIVER: OnceLock<Result<FullDriver, String>> = OnceLock::new();
+static CELLS: OnceLock<Result<FullDriver, String>> = OnceLock::new();
 
 /// How the process ended, and the last that it printed.
 struct Ended {
@@ -69,7 +67,7 @@ pub(super) fn run(path: &str, stuck: Duration) -> Result<(), String> {
             ));
         }
     };
-    judge(run, path)
+    judge(run)
 }
 
 /// Prints what the test printed, where its runner shows or keeps what tests print.
@@ -117,34 +115,44 @@ fn start(path: &str, socket: &str, interrupt: &Interrupt) -> Result<Ended, Strin
     let directory = std::env::current_dir().map_err(|error| format!("cannot find the working directory: {error}"))?;
     let mut environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
     environment.push((INSIDE.into(), socket.into()));
-    match driver(&directory) {
-        Ok(driver) => {
-            let request = Request {
-                command: std::iter::once(own.into_os_string()).chain(words.map(OsString::from)).collect(),
-                environment,
-                directory,
-                prepare: Vec::new(),
-                plan: TrialPlan {
-                    acts: Vec::new(),
-                    grace: Duration::ZERO,
-                    stdin: Stdin::Closed,
-                    pty: false,
-                    pid1: false,
-                },
-                record: false,
-                interrupt: interrupt.clone(),
-            };
-            sealed(driver, &request, path)
-        }
-        Err(_) => unsealed(&own, &words, &environment, interrupt),
+    environment.push((DIRECTORY.into(), directory.clone().into()));
+    let mut request = Request {
+        command: std::iter::once(own.into_os_string()).chain(words.map(OsString::from)).collect(),
+        environment,
+        directory,
+        prepare: Vec::new(),
+        plan: TrialPlan { acts: Vec::new(), grace: Duration::ZERO, stdin: Stdin::Closed, pty: false, pid1: false },
+        record: false,
+        interrupt: interrupt.clone(),
+    };
+    if let Ok(cells) = cells(&request) {
+        return run_whole(cells, &request, path);
     }
+    // What it starts is held together all the same. The directory of the package stays where
+    // it is: the test goes there itself.
+    let empty = tempfile::tempdir().map_err(|error| format!("cannot make a directory for the test: {error}"))?;
+    request.directory = empty.path().to_path_buf();
+    run_whole(&held(empty.path()), &request, path)
 }
 
-fn driver(directory: &Path) -> &'static Result<FullDriver, String> {
-    DRIVER.get_or_init(|| FullDriver::new(options(directory, Wish::default())).map_err(|error| error.to_string()))
+fn cells(request: &Request) -> &'static Result<FullDriver, String> {
+    CELLS.get_or_init(|| {
+        let options = CellOptions::around(request.directory.clone(), &request.environment);
+        FullDriver::new(options).map_err(|error| error.to_string())
+    })
 }
 
-fn sealed(driver: &FullDriver, request: &Request, path: &str) -> Result<Ended, String> {
+/// Processes that are held together, with a directory of their own for temporary files.
+fn held(directory: &Path) -> PortableDriver {
+    PortableDriver::new(PortableOptions {
+        directory: directory.to_path_buf(),
+        private_network: false,
+        max_processes: MOST_PROCESSES,
+        containment: Containment::Cgroup,
+    })
+}
+
+fn run_whole(driver: &dyn Driver, request: &Request, path: &str) -> Result<Ended, String> {
     // It says itself how far it is.
     let never = Duration::from_secs(24 * 3600);
     let limits = Limits {
@@ -161,41 +169,6 @@ fn sealed(driver: &FullDriver, request: &Request, path: &str) -> Result<Ended, S
     Ok(Ended { how, output: printed(&record.evidence.output.tail, path) })
 }
 
-/// In a process of its own all the same, with a directory of its own for temporary files.
-fn unsealed(
-    own: &Path,
-    words: &[&str; 5],
-    environment: &[(OsString, OsString)],
-    interrupt: &Interrupt,
-) -> Result<Ended, String> {
-    let failed = |error: std::io::Error| format!("cannot start the test again: {error}");
-    let temporary = tempfile::tempdir().map_err(failed)?;
-    let mut output = tempfile::tempfile().map_err(failed)?;
-    let mut child = Command::new(own)
-        .args(words)
-        .envs(environment.iter().cloned())
-        .env("TMPDIR", temporary.path())
-        .stdin(Stdio::null())
-        .stdout(output.try_clone().map_err(failed)?)
-        .stderr(output.try_clone().map_err(failed)?)
-        .spawn()
-        .map_err(failed)?;
-    let status = loop {
-        if let Some(status) = child.try_wait().map_err(failed)? {
-            break status;
-        }
-        if interrupt.is_raised() {
-            child.kill().map_err(failed)?;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    };
-    let mut bytes = Vec::new();
-    output.rewind().and_then(|()| output.read_to_end(&mut bytes)).map_err(failed)?;
-    let how =
-        model::Ended::from_wait_status(status.into_raw()).map_or_else(|| status.to_string(), |ended| ended.to_string());
-    Ok(Ended { how: format!("ended ({how})"), output: printed(&bytes, words[0]) })
-}
-
 /// What it printed, without what the test runner itself prints before it.
 fn printed(bytes: &[u8], path: &str) -> String {
     let text = String::from_utf8_lossy(bytes);
@@ -206,7 +179,7 @@ fn printed(bytes: &[u8], path: &str) -> String {
     text.lines().map(|line| format!("{}\n", escape_terminal(line))).collect()
 }
 
-fn judge(run: Run, path: &str) -> Result<(), String> {
+fn judge(run: Run) -> Result<(), String> {
     let tested = Tested::new(run, guarantee());
     let run = tested.run();
     let text = format!("\n{tested}");
@@ -217,23 +190,15 @@ fn judge(run: Run, path: &str) -> Result<(), String> {
         }
         return Ok(());
     }
-    let again = run.findings.first().map_or_else(String::new, |finding| {
-        format!("\nto see one trial again: {REPLAY}='{}' cargo test {path} -- --exact\n", finding.token)
-    });
-    Err(text + &again)
+    Err(text)
 }
 
 fn guarantee() -> Guarantee {
-    match DRIVER.get() {
-        Some(Ok(driver)) => driver.guarantee(),
-        other => Guarantee {
-            level: Level::Portable,
-            mechanisms: vec!["a process of its own".to_owned()],
-            not_audited: vec![NotAudited {
-                what: "files outside of the trial's directory".to_owned(),
-                why: other.and_then(|driver| driver.as_ref().err().cloned()).unwrap_or_default(),
-            }],
-        },
+    match CELLS.get() {
+        Some(Ok(cells)) => cells.guarantee(),
+        _ => {
+            Guarantee { mechanisms: vec!["a process of its own".to_owned()], ..held(&std::env::temp_dir()).guarantee() }
+        }
     }
 }
 

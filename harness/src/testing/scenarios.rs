@@ -1,11 +1,10 @@
 //! Scenario files as tests: each file is one, found, named, filtered and listed as others
 //! are.
 
-use super::cells::{Wish, driver, options};
 use super::tested::Tested;
-use crate::driver::{FullDriver, Interrupt};
-use crate::explore::{Check, check};
-use crate::scenario::{GuaranteeWish, Network, Scenario, parse};
+use crate::driver::Interrupt;
+use crate::explore::{Check, check, missing_program, scenario_files};
+use crate::scenario::{GuaranteeWish, Scenario, parse};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::path::{Path, PathBuf};
 
@@ -36,26 +35,12 @@ pub fn run_scenarios(directory: &str) {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(2);
     let root = Path::new(directory);
-    let mut files = Vec::new();
-    collect(root, &mut files);
-    files.sort();
-    let mut tests: Vec<Trial> = files.into_iter().map(|file| test(root, file)).collect();
+    let mut tests: Vec<Trial> = scenario_files(root).into_iter().map(|file| test(root, file)).collect();
     if tests.is_empty() {
         let why = format!("there are no scenario files (*.toml) in {directory}");
         tests.push(Trial::test("scenarios", || Err(why.into())));
     }
     libtest_mimic::run(&arguments, tests).exit();
-}
-
-fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            collect(&path, files);
-        } else if path.extension().is_some_and(|end| end == "toml") && !path.ends_with("Cargo.toml") {
-            files.push(path);
-        }
-    }
 }
 
 fn test(root: &Path, file: PathBuf) -> Trial {
@@ -73,35 +58,26 @@ fn read(file: &Path) -> Result<Scenario, Failed> {
 
 /// What this machine lacks for it.
 fn missing(scenario: &Scenario, file: &Path) -> Option<String> {
-    let program = scenario.agent.command.first()?;
-    let search = std::env::var_os("PATH").unwrap_or_default();
-    let there =
-        program.contains('/') || std::env::split_paths(&search).any(|directory| directory.join(program).is_file());
-    if !there {
+    if let Some(program) = missing_program(scenario) {
         return Some(format!("no {program} here"));
     }
-    let wish = wish(scenario);
-    if scenario.cell.guarantee != GuaranteeWish::Full && !wish.private_network {
+    let wanted = check_of(scenario, file).ok()?;
+    if scenario.cell.guarantee != GuaranteeWish::Full && !wanted.private_network {
         return None;
     }
-    let directory = file.parent()?.canonicalize().ok()?;
-    FullDriver::new(options(&directory, wish)).err().map(|error| format!("no sealed cell here: {error}"))
+    wanted.driver(GuaranteeWish::Full).err().map(|error| format!("no sealed cell here: {error}"))
 }
 
-fn wish(scenario: &Scenario) -> Wish {
-    Wish {
-        private_network: scenario.cell.network == Network::Private,
-        max_processes: scenario.cell.max_processes,
-        portable: scenario.cell.guarantee == GuaranteeWish::Portable,
-    }
+fn check_of(scenario: &Scenario, file: &Path) -> Result<Check, String> {
+    let today = jiff::Zoned::now().date().to_string();
+    Check::of_scenario(scenario, file, std::env::vars_os().collect(), &today)
+        .map_err(|error| format!("{}: {error}", file.display()))
 }
 
 fn run(file: &Path) -> Result<(), Failed> {
     let scenario = read(file)?;
-    let today = jiff::Zoned::now().date().to_string();
-    let wanted = Check::of_scenario(&scenario, file, std::env::vars_os().collect(), &today)
-        .map_err(|error| format!("{}: {error}", file.display()))?;
-    let driver = driver(&wanted.directory, wish(&scenario));
+    let wanted = check_of(&scenario, file)?;
+    let driver = wanted.driver(scenario.cell.guarantee).map_err(|error| error.to_string())?.driver;
     let run = check(&*driver, &wanted, &Interrupt::new()?, &()).map_err(|error| error.to_string())?;
     let tested = Tested::new(run, driver.guarantee());
     if tested.is_clean() { Ok(()) } else { Err(format!("\n{tested}").into()) }

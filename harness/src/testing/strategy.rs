@@ -14,7 +14,7 @@
 //! });
 //! ```
 
-use crate::future::{By, Cancel, Moment, Place, Plan};
+use crate::future::{self, By, Cancel, Moment, Plan};
 use crate::model::{Act, Injection, Point, PointSpec, Stdin, TrialPlan};
 use proptest::collection::vec;
 use proptest::option;
@@ -90,7 +90,7 @@ pub fn cancels(awaits: u32) -> impl Strategy<Value = Plan> {
     assert!(awaits > 0, "a future that is never suspended cannot be cancelled");
     (select(&[By::Drop, By::Abort][..]), 1..=awaits, any::<bool>()).prop_map(|(by, nth, woken)| {
         let moment = if woken { Moment::Wake(nth) } else { Moment::Await(nth) };
-        Plan { first: Some(Cancel { at: Place { task: 0, moment }, by }), second: None }
+        Plan { first: Some(Cancel { at: future::Point { task: 0, moment }, by }), second: None }
     })
 }
 

@@ -1,7 +1,8 @@
 //! What testing an agent has come to: data, text, and whether the test may pass.
 
+use crate::explore::report;
 use quietus_reports::fingerprint::normalise;
-use quietus_reports::{Format, Gate, Guarantee, Host, HumanOptions, Report, Run, Totals, Verdict, render_human};
+use quietus_reports::{Guarantee, HumanOptions, Report, Run, Verdict, render_human};
 use std::fmt;
 
 /// What was found in an agent.
@@ -12,26 +13,7 @@ pub struct Tested {
 
 impl Tested {
     pub(super) fn new(run: Run, guarantee: Guarantee) -> Self {
-        let runs = vec![run];
-        let names = rustix::system::uname();
-        let report = Report {
-            format: Format::CURRENT,
-            quietus: env!("CARGO_PKG_VERSION").to_owned(),
-            // Two runs of one test are to be the same.
-            started: "1970-01-01T00:00:00+00:00".to_owned(),
-            host: Host {
-                os: names.sysname().to_string_lossy().into_owned(),
-                kernel: names.release().to_string_lossy().into_owned(),
-                arch: names.machine().to_string_lossy().into_owned(),
-                cpus: std::thread::available_parallelism()
-                    .map_or(1, |cpus| u32::try_from(cpus.get()).unwrap_or(u32::MAX)),
-            },
-            guarantee,
-            totals: Totals::of(&runs),
-            verdict: Gate::default().judge(&runs),
-            runs,
-        };
-        Self { report }
+        Self { report: report(vec![run], guarantee, &jiff::Zoned::now()) }
     }
 
     /// All of it, as the data of a JSON report.

@@ -2,11 +2,10 @@
 
 use crate::bench::{Bench, said};
 use libtest_mimic::Failed;
-use quietus::audit::Rules;
 use quietus::driver::{Driver, Interrupt};
 use quietus::explore::{Check, Planned, check};
 use quietus::model::{Ended, Signal};
-use quietus::scenario::{Kind, Strategy};
+use quietus::scenario::Kind;
 use quietus::trial::Outcome;
 use quietus_reports::{Format, Gate, Host, HumanOptions, Report, Totals, from_json, render_human, to_json};
 use std::time::Duration;
@@ -69,33 +68,13 @@ pub(crate) fn controls(bench: &Bench) -> Result<(), Failed> {
     command.push("\u{1b}[31m\u{202e}red\n\u{7f}".into());
     let wanted = Check {
         name: "controls \u{1b}[2J".to_owned(),
-        command,
-        environment: vec![("PATH".into(), "/usr/bin:/bin".into())],
-        directory: bench.directory().to_path_buf(),
-        prepare: Vec::new(),
-        stdin: None,
         kind: Some(Kind::Job),
-        pty: false,
-        pid1: false,
-        ready: None,
-        send: None,
-        control_exit: 0,
         grace: Duration::from_secs(60),
-        settle: Duration::from_secs(1),
         horizon: Duration::from_secs(60),
         trials: vec![Planned { label: "as asked".to_owned(), plan: agent.plan(), informational: false }],
-        repeat: 1,
         confirm: 1,
         jobs: 1,
-        budget: None,
-        strategy: Strategy::Check,
-        exhaustive: false,
-        second: None,
-        rules: Rules { kind: Kind::Job, survivors: Vec::new(), exit: None, within: None, log: Vec::new() },
-        allows: Vec::new(),
-        today: "2026-01-01".to_owned(),
-        replay: ("quietus replay ".to_owned(), String::new()),
-        private_network: false,
+        ..Check::of_command(command, vec![("PATH".into(), "/usr/bin:/bin".into())], bench.directory().to_path_buf())
     };
     let run = check(&driver, &wanted, &Interrupt::new()?, &()).map_err(|error| error.to_string())?;
     bench.assert_gone();
