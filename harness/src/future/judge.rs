@@ -8,6 +8,7 @@ use super::lock::LockState;
 use super::once::{Again, Seen};
 use super::own::Child;
 use super::plan::{By, Plan};
+use super::spawned::Task;
 use crate::audit::{Found, code_of_name};
 use quietus_reports::fingerprint::normalise;
 use quietus_reports::{Code, Origin};
@@ -26,6 +27,8 @@ pub(super) struct Expected {
     unstable: BTreeSet<String>,
     names: BTreeSet<String>,
     temporary: BTreeSet<String>,
+    /// The lines at which tasks are started.
+    spawns: BTreeSet<String>,
     /// How many tasks of each line still live, and how many in all.
     tasks: BTreeMap<String, usize>,
     alive: usize,
@@ -33,6 +36,17 @@ pub(super) struct Expected {
     /// How many descriptors and threads more there are.
     descriptors: BTreeMap<String, usize>,
     threads: usize,
+}
+
+impl Expected {
+    /// Names the place where a task is started so that lines which come before it may change:
+    /// by its file, and how manieth of its places it is.
+    fn spawn_of(&self, line: &str) -> String {
+        let file = |line: &str| line.rsplit_once(':').map_or_else(String::new, |(file, _)| file.to_owned());
+        let number = |line: &str| line.rsplit_once(':').and_then(|(_, number)| number.parse::<u32>().ok());
+        let before = |known: &&String| file(known) == file(line) && number(known) < number(line);
+        format!("task {} of {}", self.spawns.iter().filter(before).count() + 1, file(line))
+    }
 }
 
 /// A file's name without what is random in it.
@@ -71,6 +85,7 @@ pub(super) fn learn(one: &Seen, other: &Seen) -> Expected {
         expected.trees.push(tree_of(&seen.left.files, &expected.unstable));
         expected.trees.push(tree_of(&after, &expected.unstable));
         expected.alive = expected.alive.max(seen.alive);
+        expected.spawns.extend(seen.tasks.iter().map(line));
         for (line, count) in living(seen) {
             let known = expected.tasks.entry(line).or_default();
             *known = (*known).max(count);
@@ -125,12 +140,16 @@ fn ending(plan: Plan, seen: &Seen) -> Option<Found> {
     }
 }
 
+/// Where a task was started.
+fn line(task: &Task) -> String {
+    format!("{}:{}", task.started_at.file(), task.started_at.line())
+}
+
 /// The lines at which tasks were started that still live, with their number.
 fn living(seen: &Seen) -> BTreeMap<String, usize> {
     let mut lines = BTreeMap::new();
     for task in seen.tasks.iter().filter(|task| task.alive) {
-        let at = task.started_at;
-        *lines.entry(format!("{}:{}", at.file(), at.line())).or_default() += 1;
+        *lines.entry(line(task)).or_default() += 1;
     }
     lines
 }
@@ -149,7 +168,9 @@ fn tasks(seen: &Seen, expected: &Expected) -> Vec<Found> {
                 line: Some(line.clone()),
             };
             let title = format!("a task started at {line} still runs");
-            found.push(Found::new(Code::OrphanTask, line, title, &[]).with_origin(Some(origin)));
+            let mut one = Found::new(Code::OrphanTask, line.as_str(), title, &[]).with_origin(Some(origin));
+            one.identify_by(&expected.spawn_of(&line));
+            found.push(one);
         }
     }
     if more > 0 {
@@ -413,6 +434,17 @@ mod tests {
         let mut seen = cancelled("0", "3");
         seen.alive = 2;
         assert_eq!(found(&seen), ["orphan-task a task"]);
+    }
+
+    #[test]
+    fn a_task_is_the_same_when_lines_before_it_change() {
+        let of = |lines: &[&str], line: &str| {
+            let spawns = lines.iter().map(|line| (*line).to_owned()).collect();
+            Expected { spawns, ..Expected::default() }.spawn_of(line)
+        };
+        assert_eq!(of(&["a.rs:9", "a.rs:10", "b.rs:1"], "a.rs:10"), "task 2 of a.rs");
+        assert_eq!(of(&["a.rs:90", "a.rs:100", "b.rs:1"], "a.rs:100"), "task 2 of a.rs");
+        assert_eq!(of(&["a.rs:9", "a.rs:10", "b.rs:1"], "b.rs:1"), "task 1 of b.rs");
     }
 
     #[test]

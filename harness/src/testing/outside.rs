@@ -11,10 +11,12 @@ use crate::trial::{Limits, run_trial};
 use quietus_reports::escape::escape_terminal;
 use quietus_reports::{Guarantee, Run};
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::os::fd::AsRawFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -130,9 +132,18 @@ fn start(path: &str, socket: &str, interrupt: &Interrupt) -> Result<Ended, Strin
     }
     // What it starts is held together all the same. The directory of the package stays where
     // it is: the test goes there itself.
-    let empty = tempfile::tempdir().map_err(|error| format!("cannot make a directory for the test: {error}"))?;
-    request.directory = empty.path().to_path_buf();
-    run_whole(&held(empty.path()), &request, path)
+    let (directory, _open) = empty().map_err(|error| format!("cannot make a directory for the test: {error}"))?;
+    request.directory = directory;
+    run_whole(&held(&request.directory), &request, path)
+}
+
+/// An empty directory that is removed already, and there as long as it is open: should this
+/// process be killed, nothing of it stays.
+fn empty() -> std::io::Result<(PathBuf, File)> {
+    let directory = tempfile::tempdir()?;
+    let open = File::open(directory.path())?;
+    directory.close()?;
+    Ok((PathBuf::from(format!("/proc/self/fd/{}", open.as_raw_fd())), open))
 }
 
 fn cells(request: &Request) -> &'static Result<FullDriver, String> {
