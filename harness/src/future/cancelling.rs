@@ -177,7 +177,7 @@ impl<T> Cancelling<T> {
     fn is_asked_for(&self, next: u32) -> bool {
         let ends = |moment| match moment {
             Moment::Await(nth) | Moment::Wake(nth) => nth == next,
-            Moment::Time(_) => true,
+            Moment::Time(_) | Moment::Turn(_) => true,
         };
         let by_token =
             self.token_at.is_some() && self.plan.second.is_none_or(|second| self.token_at == next.checked_sub(second));
@@ -204,6 +204,12 @@ impl<T> Cancelling<T> {
             return self.is_late(context);
         }
         elapsed
+    }
+
+    /// Drops it, as everything is.
+    pub(super) fn cancel_all(&mut self) -> Course<T> {
+        self.trial.noted().cancelled = true;
+        self.drop_it(Course::Cancelled)
     }
 
     /// Drops the agent's future, which may panic.

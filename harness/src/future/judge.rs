@@ -377,6 +377,7 @@ mod tests {
             course: Course::Finished("1".to_owned()),
             cancelled: true,
             awaits: 1,
+            turns: (0, 0),
             polls: Vec::new(),
             probes: BTreeMap::new(),
             uses_token: false,

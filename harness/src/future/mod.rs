@@ -15,6 +15,7 @@ mod plan;
 mod plans;
 mod spawned;
 mod sweep;
+mod turns;
 
 pub use after::cancel_after;
 pub use agent::{AsyncAgent, Over, over};

@@ -10,6 +10,7 @@ use super::own::{self, Child, Own, TRIAL, end_new_children, look, tree};
 use super::panics::caught;
 use super::plan::{By, Moment, Plan};
 use super::spawned::Task;
+use super::turns::Turns;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -42,6 +43,8 @@ pub(super) struct Ask {
     pub(super) waits: bool,
     /// When it is polled.
     pub(super) times: bool,
+    /// How many turns the runtime takes.
+    pub(super) turns: bool,
 }
 
 /// What one run has shown.
@@ -51,6 +54,9 @@ pub(super) struct Seen {
     /// Whether the plan came to pass.
     pub(super) cancelled: bool,
     pub(super) awaits: u32,
+    /// How many turns the runtime took for tasks that were not started through its trial,
+    /// and for all of them; both if that was asked for.
+    pub(super) turns: (u32, u32),
     /// When its own future was polled, if that was asked for.
     pub(super) polls: Vec<Duration>,
     pub(super) probes: BTreeMap<u32, String>,
@@ -77,10 +83,24 @@ pub(super) struct Again {
     pub(super) files: BTreeMap<String, u64>,
 }
 
+/// What sees it while it runs.
+#[derive(Clone, Copy)]
+struct Eyes<'a> {
+    trial: &'a Trial,
+    waits: Option<&'a Arc<Waits>>,
+    turns: Option<&'a Arc<Turns>>,
+    /// When it is polled.
+    times: bool,
+    /// This process as it was before.
+    before: Option<&'a Own>,
+}
+
 /// What was seen on the runtime.
 struct Inside {
     course: Course<String>,
     tasks: Vec<Task>,
+    /// How many polls of them there were while the agent ran.
+    polls: u32,
     alive: usize,
     left: Option<Left>,
     again: Option<Again>,
@@ -109,6 +129,15 @@ impl Left {
             temporary: before.map(temporary).unwrap_or_default(),
         }
     }
+
+    /// The same, where everything was dropped. Nobody can wait for a child there any more: one
+    /// that ends at once was ended, and where its parent ends too, nothing is left of it.
+    fn by_all(trial: &Trial, before: Option<&Own>) -> Self {
+        before.into_iter().for_each(|before| own::await_ends(before, PATIENCE));
+        let mut left = Self::by(trial, before);
+        left.children.retain(|child| !child.ended);
+        left
+    }
 }
 
 /// Runs the agent once.
@@ -122,15 +151,17 @@ pub(super) fn once(agent: &dyn Startable, setup: &Setup, plan: Plan, ask: Ask) -
         .tempdir()
         .map_err(|error| format!("cannot make a directory for a trial: {error}"))?;
     let before = setup.whole_process.then(look);
-    let runtime = runtime(setup).map_err(|error| format!("cannot start a runtime: {error}"))?;
+    let (runtime, turns) = runtime(setup, plan, ask).map_err(|error| format!("cannot start a runtime: {error}"))?;
     let trial = Trial::new(directory.path().to_path_buf());
     let waits = ask.waits.then(|| Arc::new(Waits::default()));
-    let inside = caught(|| runtime.block_on(inside(agent, setup, plan, ask, &trial, waits.clone(), before.as_ref())))
+    let eyes =
+        Eyes { trial: &trial, waits: waits.as_ref(), turns: turns.as_ref(), times: ask.times, before: before.as_ref() };
+    let inside = caught(|| runtime.block_on(inside(agent, setup, plan, eyes)))
         .map_err(|panic| format!("the world of the agent cannot be made: {panic}"));
     runtime.shutdown_timeout(setup.grace);
     let inside = inside?;
     // Where everything was dropped, that is what it leaves.
-    let left = inside.left.unwrap_or_else(|| Left::by(&trial, before.as_ref()));
+    let left = inside.left.unwrap_or_else(|| Left::by_all(&trial, before.as_ref()));
     let own = before.map(|before| {
         if !left.children.is_empty() {
             end_new_children(&before);
@@ -144,6 +175,7 @@ pub(super) fn once(agent: &dyn Startable, setup: &Setup, plan: Plan, ask: Ask) -
         course: inside.course,
         cancelled: noted.cancelled,
         awaits: trial.awaits(),
+        turns: turns.map_or((0, 0), |turns| (turns.count().saturating_sub(inside.polls), turns.count())),
         polls: std::mem::take(&mut noted.polls),
         probes: std::mem::take(&mut noted.probes),
         uses_token,
@@ -158,33 +190,34 @@ pub(super) fn once(agent: &dyn Startable, setup: &Setup, plan: Plan, ask: Ask) -
     })
 }
 
-fn runtime(setup: &Setup) -> std::io::Result<Runtime> {
-    match setup.workers {
-        Some(workers) => Builder::new_multi_thread().worker_threads(workers).enable_all().build(),
-        None => Builder::new_current_thread().enable_all().start_paused(setup.paused).build(),
+/// A runtime; of one thread, its turns are taken one at a time if that is asked for.
+fn runtime(setup: &Setup, plan: Plan, ask: Ask) -> std::io::Result<(Runtime, Option<Arc<Turns>>)> {
+    if let Some(workers) = setup.workers {
+        let runtime = Builder::new_multi_thread().worker_threads(workers).enable_all().build()?;
+        return Ok((runtime, None));
     }
+    let mut builder = Builder::new_current_thread();
+    builder.enable_all().start_paused(setup.paused);
+    let turns = (ask.turns || plan.is_of_turns()).then(|| Turns::of(&mut builder));
+    Ok((builder.build()?, turns))
 }
 
-async fn inside(
-    agent: &dyn Startable,
-    setup: &Setup,
-    plan: Plan,
-    ask: Ask,
-    trial: &Trial,
-    waits: Option<Arc<Waits>>,
-    before: Option<&Own>,
-) -> Inside {
+async fn inside(agent: &dyn Startable, setup: &Setup, plan: Plan, eyes: Eyes<'_>) -> Inside {
+    let Eyes { trial, before, .. } = eyes;
     let world = agent.world(trial).await;
-    let living = || Handle::current().metrics().num_alive_tasks();
     let of_the_world = living();
     let root = Cancelling::new(world.run(trial.clone()), trial.clone(), plan, setup.grace)
         .within(setup.horizon, setup.paused)
-        .telling_waits(waits)
-        .telling_times(ask.times);
-    let course = drive(root, trial, plan).await;
+        .telling_waits(eyes.waits.cloned())
+        .telling_times(eyes.times);
+    let course = match eyes.turns {
+        Some(turns) => turns.drive(Box::pin(root), plan).await,
+        None => drive(root, trial, plan).await,
+    };
     pause_again(trial);
+    let polls = trial.noted().tasks.iter().map(|task| task.polls).sum();
     if plan.shuts_down() {
-        return Inside { course, tasks: Vec::new(), alive: 0, left: None, again: None };
+        return Inside { course, tasks: Vec::new(), polls, alive: 0, left: None, again: None };
     }
     settle(&|| living() > of_the_world, setup).await;
     if let Some(before) = before {
@@ -194,7 +227,12 @@ async fn inside(
     let (alive, tasks) = (living().saturating_sub(of_the_world), trial.noted().tasks.clone());
     let left = Some(Left::by(trial, before));
     let again = if setup.rerun { Some(again(&*world, trial, setup).await) } else { None };
-    Inside { course, tasks, alive, left, again }
+    Inside { course, tasks, polls, alive, left, again }
+}
+
+/// How many tasks the runtime has.
+fn living() -> usize {
+    Handle::current().metrics().num_alive_tasks()
 }
 
 /// Runs it to its end, or to where the plan ends it.
@@ -271,10 +309,12 @@ async fn in_real_time(setup: &Setup, busy: &dyn Fn() -> bool) {
 /// A run over what the first one left.
 async fn again(world: &dyn Runs, before: &Trial, setup: &Setup) -> Again {
     let trial = Trial::new(before.dir().to_path_buf());
+    let known = living();
     let future: Boxed<String> = world.run(trial.clone());
     let root = Cancelling::new(future, trial.clone(), Plan::default(), setup.grace).within(setup.horizon, setup.paused);
     let course = root.await;
     pause_again(&trial);
+    settle(&|| living() > known, setup).await;
     let mut states: BTreeMap<_, _> = before.states().into_iter().collect();
     states.extend(trial.states());
     Again {

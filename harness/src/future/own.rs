@@ -3,12 +3,14 @@
 
 use crate::cell::{Depth, children_of, look_at};
 use crate::model::ProcessRecord;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags};
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, kill_process, pidfd_open, waitpid};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// What was there at one instant.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -84,6 +86,17 @@ pub(super) fn children() -> Vec<Child> {
 /// Children that were not there before.
 pub(super) fn new_children(before: &Own) -> Vec<Child> {
     children().into_iter().filter(|child| !before.children.contains(child)).collect()
+}
+
+/// Waits until the children that were not there before have ended, for a while.
+pub(super) fn await_ends(before: &Own, patience: Duration) {
+    let began = Instant::now();
+    for child in new_children(before).into_iter().filter(|child| !child.ended) {
+        let Some(pid) = Pid::from_raw(child.pid) else { continue };
+        let Ok(child) = pidfd_open(pid, PidfdFlags::empty()) else { continue };
+        let Ok(left) = Timespec::try_from(patience.saturating_sub(began.elapsed())) else { continue };
+        let _ended_or_late = poll(&mut [PollFd::new(&child, PollFlags::IN)], Some(&left));
+    }
 }
 
 /// Ends the children that were not there before, so that they are in nobody's way.

@@ -16,6 +16,8 @@ pub enum Moment {
     Wake(u32),
     /// So long after its start, by tokio's clock.
     Time(Duration),
+    /// The runtime has polled so many tasks since its start, whoever started them.
+    Turn(u32),
 }
 
 /// A moment of one of the agent's futures.
@@ -98,6 +100,7 @@ impl fmt::Display for Point {
             Moment::Await(nth) => write!(f, "await:{nth}"),
             Moment::Wake(nth) => write!(f, "wake:{nth}"),
             Moment::Time(after) => write!(f, "time:{}", format_span(after)),
+            Moment::Turn(nth) => write!(f, "turn:{nth}"),
         }
     }
 }
@@ -114,6 +117,7 @@ impl FromStr for Point {
         let moment = match rest.split_once(':') {
             Some(("await", text)) => Moment::Await(nth(text)?),
             Some(("wake", text)) => Moment::Wake(nth(text)?),
+            Some(("turn", text)) if task == 0 => Moment::Turn(nth(text)?),
             Some(("time", text)) if task == 0 => Moment::Time(parse_span(text).map_err(|error| error.to_string())?),
             _ => return Err(format!("`{text}` is no point of a future; {FORM}")),
         };
@@ -145,6 +149,9 @@ impl FromStr for Plan {
         if matches!(at.moment, Moment::Time(_)) != (by == By::Timeout) {
             return Err(format!("a timeout has a time, and only it has one; {FORM}"));
         }
+        if matches!(at.moment, Moment::Turn(_)) && by != By::Drop {
+            return Err(format!("between turns of the runtime everything is dropped; {FORM}"));
+        }
         if at.task > 0 && !matches!(by, By::Drop | By::Abort) {
             return Err(format!("a task is aborted, or dropped with everything else; {FORM}"));
         }
@@ -166,9 +173,14 @@ impl Plan {
         Self { first: Some(Cancel { at: Point { task, moment }, by }), second: None }
     }
 
+    /// Whether it takes a runtime whose turns are taken one at a time.
+    pub(super) fn is_of_turns(&self) -> bool {
+        self.first.is_some_and(|cancel| matches!(cancel.at.moment, Moment::Turn(_)))
+    }
+
     /// Whether everything is dropped, the runtime too.
     pub(super) fn shuts_down(&self) -> bool {
-        self.first.is_some_and(|cancel| cancel.at.task > 0 && cancel.by == By::Drop)
+        self.is_of_turns() || self.first.is_some_and(|cancel| cancel.at.task > 0 && cancel.by == By::Drop)
     }
 
     /// Where, for a person.
@@ -196,6 +208,7 @@ mod tests {
             "q1/at=[2]await:3/send=abort",
             "q1/at=await:2/send=token/at=+await:4/send=drop",
             "q1/at=time:250ms/send=timeout",
+            "q1/at=turn:12/send=drop",
         ] {
             assert_eq!(text.parse::<Plan>().expect(text).to_string(), text);
         }
@@ -214,6 +227,9 @@ mod tests {
             "q1/at=[0]await:1/send=drop",
             "q1/at=[1]await:1/send=token",
             "q1/at=[1]time:1s/send=timeout",
+            "q1/at=turn:1/send=abort",
+            "q1/at=turn:0/send=drop",
+            "q1/at=[1]turn:1/send=drop",
             "q1/at=await:1/send=drop/at=+await:1/send=drop",
             "q1/at=await:1/send=token/at=+await:0/send=drop",
             "q1/at=await:1/send=token/at=+await:1/send=abort",

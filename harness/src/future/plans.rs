@@ -6,9 +6,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 /// One trial for each suspension and each way to cancel, in an order that `seed` decides:
-/// should the budget end before them, those that were made are from everywhere.
-pub(super) fn plans(control: &Seen, how: &[By], seed: u64) -> Vec<Plan> {
-    let mut plans: Vec<Plan> = how.iter().flat_map(|by| of(control, *by)).collect();
+/// should the budget end before them, those that were made are from everywhere. `turns`, of
+/// the runtime, if the agent starts tasks of which no suspensions are known.
+pub(super) fn plans(control: &Seen, how: &[By], turns: u32, seed: u64) -> Vec<Plan> {
+    let mut plans: Vec<Plan> = how.iter().flat_map(|by| of(control, *by, turns)).collect();
     plans.sort_by_cached_key(|plan| {
         let mut hasher = DefaultHasher::new();
         (seed, plan).hash(&mut hasher);
@@ -17,7 +18,7 @@ pub(super) fn plans(control: &Seen, how: &[By], seed: u64) -> Vec<Plan> {
     plans
 }
 
-fn of(control: &Seen, by: By) -> Vec<Plan> {
+fn of(control: &Seen, by: By, turns: u32) -> Vec<Plan> {
     let mut plans = Vec::new();
     match by {
         By::Timeout => {
@@ -33,7 +34,10 @@ fn of(control: &Seen, by: By) -> Vec<Plan> {
             }
         }
     }
-    if matches!(by, By::Abort | By::Drop) {
+    if by == By::Drop && turns > 0 {
+        // The suspensions of all tasks are among them.
+        plans.extend((1..=turns).map(|nth| Plan::once(0, Moment::Turn(nth), by)));
+    } else if matches!(by, By::Abort | By::Drop) {
         for (task, number) in control.tasks.iter().zip(1..) {
             plans.extend((1..=task.awaits).map(|nth| Plan::once(number, Moment::Await(nth), by)));
         }

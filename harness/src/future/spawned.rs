@@ -13,14 +13,15 @@ use tokio::task::{AbortHandle, JoinHandle};
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Task {
     pub(super) started_at: &'static Location<'static>,
-    /// How often it was suspended.
+    /// How often it was polled, and suspended.
+    pub(super) polls: u32,
     pub(super) awaits: u32,
     pub(super) alive: bool,
 }
 
 impl Task {
     pub(super) fn new(started_at: &'static Location<'static>) -> Self {
-        Self { started_at, awaits: 0, alive: true }
+        Self { started_at, polls: 0, awaits: 0, alive: true }
     }
 }
 
@@ -66,7 +67,10 @@ impl<F: Future> Future for Spawned<F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.get_mut();
-        let before = this.task(|task| task.awaits);
+        let before = this.task(|task| {
+            task.polls += 1;
+            task.awaits
+        });
         if before > 0 {
             this.cancel_at(Moment::Wake(before));
             if this.trial.noted().cancelled && this.is_aborted() {

@@ -45,6 +45,8 @@ struct Sweep<'a> {
     agent: &'a dyn Startable,
     wanted: &'a Wanted,
     expected: Expected,
+    /// The same where the turns of the runtime are taken one at a time.
+    of_turns: Expected,
     trials: Vec<Trial>,
     gathered: Vec<Gathered>,
     /// Whether a token that was cancelled has ever changed what the agent did.
@@ -59,7 +61,7 @@ struct Sweep<'a> {
 pub(crate) fn sweep(agent: &dyn Startable, wanted: &Wanted, tell: &mut dyn FnMut(&str)) -> Result<Run, String> {
     let began = Instant::now();
     tell("undisturbed");
-    let control = once(agent, &wanted.setup, Plan::default(), Ask { times: true, waits: false })?;
+    let control = once(agent, &wanted.setup, Plan::default(), Ask { times: true, ..Ask::default() })?;
     ends_well(&control, &wanted.setup)?;
     let other = once(agent, &wanted.setup, Plan::default(), Ask::default())?;
     ends_well(&other, &wanted.setup)?;
@@ -73,7 +75,9 @@ pub(crate) fn sweep(agent: &dyn Startable, wanted: &Wanted, tell: &mut dyn FnMut
             control.awaits, other.awaits
         ));
     }
-    let all = wanted.only.map_or_else(|| plans(&control, &wanted.how, wanted.seed), |plan| vec![plan]);
+    let turns = turns(agent, wanted)?;
+    let count = turns.as_ref().map_or(0, |(count, _)| *count);
+    let all = wanted.only.map_or_else(|| plans(&control, &wanted.how, count, wanted.seed), |plan| vec![plan]);
     if wanted.only.is_none() && wanted.how.contains(&By::Token) && !control.uses_token {
         notes.push("the agent never asks for its token, so that was not cancelled".to_owned());
     }
@@ -81,6 +85,7 @@ pub(crate) fn sweep(agent: &dyn Startable, wanted: &Wanted, tell: &mut dyn FnMut
         agent,
         wanted,
         expected: learn(&control, &other),
+        of_turns: turns.map(|(_, expected)| expected).unwrap_or_default(),
         trials: Vec::new(),
         gathered: Vec::new(),
         obeyed: None,
@@ -119,6 +124,26 @@ pub(crate) fn sweep(agent: &dyn Startable, wanted: &Wanted, tell: &mut dyn FnMut
     }
     sweep.confirm(tell)?;
     Ok(sweep.report(&control, notes))
+}
+
+/// How many turns the runtime takes, and what undisturbed runs leave whose turns are taken one
+/// at a time; if the agent starts tasks of which nothing else is known.
+fn turns(agent: &dyn Startable, wanted: &Wanted) -> Result<Option<(u32, Expected)>, String> {
+    let asked_for = wanted.only.map_or_else(|| wanted.how.contains(&By::Drop), |plan| plan.is_of_turns());
+    if wanted.setup.workers.is_some() || !asked_for {
+        return Ok(None);
+    }
+    let ask = Ask { turns: true, ..Ask::default() };
+    let control = once(agent, &wanted.setup, Plan::default(), ask)?;
+    let (unknown, all) = control.turns;
+    if unknown == 0 && wanted.only.is_none() {
+        return Ok(None);
+    }
+    let other = once(agent, &wanted.setup, Plan::default(), ask)?;
+    for one in [&control, &other] {
+        ends_well(one, &wanted.setup)?;
+    }
+    Ok(Some((all, learn(&control, &other))))
 }
 
 /// Whether there is something to judge by.
@@ -190,13 +215,14 @@ impl Sweep<'_> {
     /// One run, and what it shows. What may have grown is what has grown three times.
     fn look(&self, plan: Plan, ask: Ask) -> Result<(Seen, Vec<Found>), String> {
         let seen = once(self.agent, &self.wanted.setup, plan, ask)?;
-        let mut found = judge(plan, &seen, &self.expected);
-        let mut grown = growth(&seen, &self.expected);
+        let expected = if plan.is_of_turns() { &self.of_turns } else { &self.expected };
+        let mut found = judge(plan, &seen, expected);
+        let mut grown = growth(&seen, expected);
         for _ in 0..2 {
             if grown.is_empty() {
                 break;
             }
-            let again = growth(&once(self.agent, &self.wanted.setup, plan, Ask::default())?, &self.expected);
+            let again = growth(&once(self.agent, &self.wanted.setup, plan, Ask::default())?, expected);
             grown.retain(|one| again.iter().any(|other| other.fingerprint == one.fingerprint));
         }
         found.extend(grown);
@@ -247,14 +273,14 @@ impl Sweep<'_> {
             };
             if found.code == Code::CancelIgnored {
                 // Of all trials together; one tells where it was when it was asked.
-                let (seen, _) = self.look(plan, Ask { waits: true, times: false })?;
+                let (seen, _) = self.look(plan, Ask { waits: true, ..Ask::default() })?;
                 self.gathered.get_mut(index).into_iter().for_each(|known| known.line.clone_from(&seen.line));
                 continue;
             }
             let (mut hits, mut line) = (0, None);
             for _ in 0..self.wanted.confirm {
                 tell(&plan.to_string());
-                let (seen, again) = self.look(plan, Ask { waits: true, times: false })?;
+                let (seen, again) = self.look(plan, Ask { waits: true, ..Ask::default() })?;
                 hits += u32::from(again.into_iter().any(|mut one| found.clone().unify(&mut one)));
                 line = line.or(seen.line);
             }
