@@ -4,7 +4,7 @@
 use super::lock::{Lock, LockState};
 use super::panics::caught;
 use super::spawned::{Spawned, Task};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -42,6 +42,8 @@ pub(super) struct Noted {
     /// Names of points, by the suspension that each stands for.
     pub(super) probes: BTreeMap<u32, String>,
     pub(super) tasks: Vec<Task>,
+    /// Where living tasks were started that were not started through this, if that is known.
+    pub(super) others: HashMap<tokio::task::Id, &'static std::panic::Location<'static>>,
     /// The task to be cancelled, by its number, and where.
     pub(super) cancel: Option<super::plan::Cancel>,
     /// Whether that came to pass.
@@ -138,6 +140,12 @@ impl Trial {
     /// Counts a suspension of the agent's own future, and says the how manieth it was.
     pub(super) fn suspended(&self) -> u32 {
         self.inner.awaits.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The tasks that were started through this, and others that live and are known of.
+    pub(super) fn tasks(&self) -> Vec<Task> {
+        let noted = self.noted();
+        noted.tasks.iter().copied().chain(noted.others.values().map(|at| Task::new(at))).collect()
     }
 
     pub(super) fn awaits(&self) -> u32 {

@@ -9,7 +9,7 @@ use super::lock::LockState;
 use super::own::{self, Child, Own, TRIAL, end_new_children, look, tree};
 use super::panics::caught;
 use super::plan::{By, Moment, Plan};
-use super::spawned::Task;
+use super::spawned::{Task, note_others};
 use super::turns::Turns;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -151,8 +151,9 @@ pub(super) fn once(agent: &dyn Startable, setup: &Setup, plan: Plan, ask: Ask) -
         .tempdir()
         .map_err(|error| format!("cannot make a directory for a trial: {error}"))?;
     let before = setup.whole_process.then(look);
-    let (runtime, turns) = runtime(setup, plan, ask).map_err(|error| format!("cannot start a runtime: {error}"))?;
     let trial = Trial::new(directory.path().to_path_buf());
+    let (runtime, turns) =
+        runtime(setup, plan, ask, &trial).map_err(|error| format!("cannot start a runtime: {error}"))?;
     let waits = ask.waits.then(|| Arc::new(Waits::default()));
     let eyes =
         Eyes { trial: &trial, waits: waits.as_ref(), turns: turns.as_ref(), times: ask.times, before: before.as_ref() };
@@ -191,14 +192,23 @@ pub(super) fn once(agent: &dyn Startable, setup: &Setup, plan: Plan, ask: Ask) -
 }
 
 /// A runtime; of one thread, its turns are taken one at a time if that is asked for.
-fn runtime(setup: &Setup, plan: Plan, ask: Ask) -> std::io::Result<(Runtime, Option<Arc<Turns>>)> {
-    if let Some(workers) = setup.workers {
-        let runtime = Builder::new_multi_thread().worker_threads(workers).enable_all().build()?;
-        return Ok((runtime, None));
+fn runtime(setup: &Setup, plan: Plan, ask: Ask, trial: &Trial) -> std::io::Result<(Runtime, Option<Arc<Turns>>)> {
+    let mut builder = match setup.workers {
+        Some(_) => Builder::new_multi_thread(),
+        None => Builder::new_current_thread(),
+    };
+    builder.enable_all();
+    note_others(&mut builder, trial);
+    let mut turns = None;
+    match setup.workers {
+        Some(workers) => {
+            builder.worker_threads(workers);
+        }
+        None => {
+            builder.start_paused(setup.paused);
+            turns = (ask.turns || plan.is_of_turns()).then(|| Turns::of(&mut builder));
+        }
     }
-    let mut builder = Builder::new_current_thread();
-    builder.enable_all().start_paused(setup.paused);
-    let turns = (ask.turns || plan.is_of_turns()).then(|| Turns::of(&mut builder));
     Ok((builder.build()?, turns))
 }
 
@@ -206,6 +216,7 @@ async fn inside(agent: &dyn Startable, setup: &Setup, plan: Plan, eyes: Eyes<'_>
     let Eyes { trial, before, .. } = eyes;
     let world = agent.world(trial).await;
     let of_the_world = living();
+    trial.noted().others.clear();
     let root = Cancelling::new(world.run(trial.clone()), trial.clone(), plan, setup.grace)
         .within(setup.horizon, setup.paused)
         .telling_waits(eyes.waits.cloned())
@@ -224,7 +235,7 @@ async fn inside(agent: &dyn Startable, setup: &Setup, plan: Plan, eyes: Eyes<'_>
         let dying = || !own::new_children(before).is_empty();
         in_real_time(setup, &dying).await;
     }
-    let (alive, tasks) = (living().saturating_sub(of_the_world), trial.noted().tasks.clone());
+    let (alive, tasks) = (living().saturating_sub(of_the_world), trial.tasks());
     let left = Some(Left::by(trial, before));
     let again = if setup.rerun { Some(again(&*world, trial, setup).await) } else { None };
     Inside { course, tasks, polls, alive, left, again }

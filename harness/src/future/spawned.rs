@@ -25,6 +25,26 @@ impl Task {
     }
 }
 
+/// Has the trial know where tasks are started that are not started through it. Only tokio's
+/// unstable hooks tell that: they are there where everything is compiled with
+/// `--cfg tokio_unstable`.
+#[cfg(tokio_unstable)]
+pub(super) fn note_others(builder: &mut tokio::runtime::Builder, trial: &Trial) {
+    let (starts, ends) = (trial.clone(), trial.clone());
+    builder.on_task_spawn(move |task| {
+        let at = task.spawned_at();
+        if at.file() != file!() {
+            starts.noted().others.insert(task.id(), at);
+        }
+    });
+    builder.on_task_terminate(move |task| {
+        ends.noted().others.remove(&task.id());
+    });
+}
+
+#[cfg(not(tokio_unstable))]
+pub(super) fn note_others(_: &mut tokio::runtime::Builder, _: &Trial) {}
+
 /// The future of such a task.
 pub(super) struct Spawned<F> {
     future: Pin<Box<F>>,
