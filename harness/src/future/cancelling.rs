@@ -272,3 +272,58 @@ impl<T> Future for Cancelling<T> {
         Poll::Pending
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicU32;
+    use tokio::sync::Notify;
+    use tokio_test::task::{Spawn, spawn};
+    use tokio_test::{assert_pending, assert_ready_eq};
+
+    /// An agent that waits until it is notified, and how often it was polled.
+    fn waiting(plan: Plan) -> (Spawn<Cancelling<&'static str>>, Arc<Notify>, Arc<AtomicU32>) {
+        let (notify, polls) = (Arc::new(Notify::new()), Arc::new(AtomicU32::new(0)));
+        let (heard, counted) = (Arc::clone(&notify), Arc::clone(&polls));
+        let agent = async move {
+            let mut wait = Box::pin(heard.notified());
+            std::future::poll_fn(|context| {
+                counted.fetch_add(1, Ordering::Relaxed);
+                wait.as_mut().poll(context)
+            })
+            .await;
+            "done"
+        };
+        let trial = Trial::new(std::env::temp_dir());
+        (spawn(Cancelling::new(Box::pin(agent), trial, plan, Duration::ZERO)), notify, polls)
+    }
+
+    #[test]
+    fn it_ends_by_itself_where_nothing_is_planned() {
+        let (mut task, notify, polls) = waiting(Plan::default());
+        assert_pending!(task.poll());
+        assert!(!task.is_woken());
+        notify.notify_one();
+        assert!(task.is_woken());
+        assert_ready_eq!(task.poll(), Course::Finished("done"));
+        assert_eq!(polls.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn it_is_dropped_as_soon_as_it_waits() {
+        let (mut task, notify, _) = waiting(Plan::once(0, Moment::Await(1), By::Drop));
+        assert_ready_eq!(task.poll(), Course::Cancelled);
+        // What it held is gone with it.
+        assert_eq!(Arc::strong_count(&notify), 1);
+    }
+
+    #[test]
+    fn what_it_waited_for_is_there_and_it_never_sees_it() {
+        let (mut task, notify, polls) = waiting(Plan::once(0, Moment::Wake(1), By::Drop));
+        assert_pending!(task.poll());
+        notify.notify_one();
+        assert!(task.is_woken());
+        assert_ready_eq!(task.poll(), Course::Cancelled);
+        assert_eq!(polls.load(Ordering::Relaxed), 1);
+    }
+}
