@@ -13,6 +13,7 @@
 //! | [`escape`] | output of agents made harmless for a terminal |
 //! | [`human`] | the report for a person at a terminal |
 //! | [`json`] | the report as JSON text, and back |
+//! | [`redact`] | a report that is the same in each run, for snapshots |
 //! | [`schema`] | the JSON Schema of that text |
 
 pub mod code;
@@ -23,6 +24,7 @@ pub mod gate;
 pub mod human;
 pub mod json;
 pub mod model;
+pub mod redact;
 pub mod schema;
 
 pub use code::{Code, Group, UnknownCode};

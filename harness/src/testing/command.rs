@@ -187,10 +187,37 @@ impl CommandAgent {
         self.run()
     }
 
+    /// Terminates it at random: in so many trials, each with up to four signals at any time of
+    /// its run and its cleanup. The same seed makes the same trials of an agent that runs as
+    /// long.
+    ///
+    /// # Panics
+    /// When it cannot be run, or its undisturbed run gives no ground to judge by; also when
+    /// points were named.
+    #[cfg(feature = "strategy")]
+    #[must_use = "what was found is in it"]
+    #[track_caller]
+    pub fn fuzz(mut self, trials: u32, seed: u64) -> Tested {
+        use super::strategy::{drawn, plans};
+        assert!(self.points.is_empty(), "random trials have points of their own: use check() for those that are named");
+        // How long it runs, undisturbed.
+        let first = self.clone().at("start").check();
+        let within =
+            first.run().control.as_ref().map_or(Duration::ZERO, |control| Duration::from_micros(control.duration_us));
+        for mut plan in drawn(&plans(within), trials, seed) {
+            (plan.grace, plan.pty, plan.pid1) = (self.wanted.grace, self.wanted.pty, self.wanted.pid1);
+            self.wanted.trials.push(Planned { label: "random".to_owned(), plan, informational: false });
+        }
+        self.run()
+    }
+
     #[track_caller]
     fn run(mut self) -> Tested {
         let command = quote_all(self.wanted.command.iter().map(OsString::as_os_str));
-        self.wanted.name = self.wanted.command.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
+        let program = Path::new(&self.wanted.command[0]);
+        let program = program.file_name().unwrap_or(program.as_os_str());
+        let words = std::iter::once(program).chain(self.wanted.command.iter().skip(1).map(OsString::as_os_str));
+        self.wanted.name = words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ");
         self.wanted.replay.1 = format!(" -- {command}");
         let name = &self.wanted.name;
         match self.wanted.directory.canonicalize() {
@@ -202,7 +229,7 @@ impl CommandAgent {
             self.wanted.driver(GuaranteeWish::Auto).unwrap_or_else(|error| panic!("cannot test {name}: {error}"));
         let driver = chosen.driver;
         match check(&*driver, &self.wanted, &interrupt, &()) {
-            Ok(run) => Tested::new(run, driver.guarantee()),
+            Ok(run) => Tested::new(run, driver.guarantee()).seen_from(&self.wanted.directory),
             Err(error) => panic!("cannot test {name}: {error}"),
         }
     }

@@ -1,19 +1,28 @@
 //! What testing an agent has come to: data, text, and whether the test may pass.
 
 use crate::explore::report;
-use quietus_reports::fingerprint::normalise;
+use quietus_reports::redact::plain;
 use quietus_reports::{Guarantee, HumanOptions, Report, Run, Verdict, render_human};
 use std::fmt;
+use std::path::Path;
 
 /// What was found in an agent.
 #[derive(Debug, Clone)]
 pub struct Tested {
     report: Report,
+    /// The directory from which paths are told in snapshots; empty if there is none.
+    workspace: String,
 }
 
 impl Tested {
     pub(super) fn new(run: Run, guarantee: Guarantee) -> Self {
-        Self { report: report(vec![run], guarantee, &jiff::Zoned::now()) }
+        Self { report: report(vec![run], guarantee, &jiff::Zoned::now()), workspace: String::new() }
+    }
+
+    /// Tells paths as seen from this directory, where they are to be the same on each machine.
+    pub(super) fn seen_from(mut self, workspace: &Path) -> Self {
+        self.workspace = workspace.to_string_lossy().into_owned();
+        self
     }
 
     /// All of it, as the data of a JSON report.
@@ -54,12 +63,19 @@ impl Tested {
         };
         let findings = self.run().findings.iter().map(|finding| {
             let severity = format!("{:?}", finding.severity).to_lowercase();
-            format!("{severity} {}: {}\n", finding.code, normalise(&finding.title))
+            format!("{severity} {}: {}\n", finding.code, plain(&finding.title, &self.workspace))
         });
         let mut lines: Vec<String> = findings.collect();
         lines.sort();
         lines.dedup();
         format!("{verdict}\n{}", lines.concat())
+    }
+
+    /// The report as data without what is different in another run or on another machine: for
+    /// snapshots too. See [`Report::redacted`].
+    #[must_use]
+    pub fn redacted(&self) -> Report {
+        self.report.redacted(&self.workspace)
     }
 
     /// Fails the test with everything that was found, unless it is clean.
