@@ -17,7 +17,9 @@ mod terminal;
 mod torn;
 
 pub use expected::{Expected, learn};
-pub(crate) use files::{MAKER_UNKNOWN, code_of_name};
+pub(crate) use files::MAKER_UNKNOWN;
+#[cfg(feature = "test")]
+pub(crate) use files::code_of_name;
 pub use found::Found;
 pub use rules::{Rules, allowed_exit};
 

@@ -76,6 +76,7 @@ pub(super) fn numbers(directory: impl AsFd, name: &str) -> Vec<i32> {
 }
 
 /// Those whose parent is this process, as they stand in /proc.
+#[cfg(feature = "test")]
 pub(crate) fn children_of(proc: impl AsFd + Copy, parent: i32) -> Vec<i32> {
     let is_child = |pid: &i32| {
         let stat = open_process(proc, *pid).ok().and_then(|directory| parse_stat(&read(&directory, "stat")?));
