@@ -26,6 +26,11 @@ impl Parse for Argument {
 impl Parse for Arguments {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let all = Punctuated::<Argument, Token![,]>::parse_terminated(input)?;
+        let paused = |argument: &&Argument| matches!(&argument.value, Lit::Str(text) if text.value() == "paused");
+        let threads = all.iter().find(|argument| argument.key == "threads");
+        if let (Some(threads), Some(_)) = (threads, all.iter().find(paused)) {
+            return Err(Error::new(threads.key.span(), "on several threads tokio's clock cannot be paused"));
+        }
         let calls: syn::Result<Vec<Tokens>> = all.iter().map(call).collect();
         Ok(Self(calls?))
     }
@@ -140,6 +145,7 @@ mod tests {
             ("grace = \"5\"", "`5` is no time: write 250ms, 10s or 2m"),
             ("budget = 5", "write a time like \"10s\""),
             ("rerun = 1", "rerun is true or false"),
+            ("time = \"paused\", threads = 2", "on several threads tokio's clock cannot be paused"),
             ("speed = 1", "there is no `speed`; there are how, time, threads, grace, horizon, budget, seed, rerun"),
         ] {
             assert_eq!(said(arguments, GOOD), text, "{arguments}");
@@ -155,12 +161,11 @@ mod tests {
 
     #[test]
     fn each_argument_is_a_call() {
-        let all = "how = \"drop,abort\", time = \"paused\", threads = 2, grace = \"1s\", horizon = \"2m\", budget = \"9ms\", seed = 7, rerun = false";
+        let all = "how = \"drop,abort\", threads = 2, grace = \"1s\", horizon = \"2m\", budget = \"9ms\", seed = 7, rerun = false";
         let tokens = said(all, GOOD);
         for call in [
             "By :: Drop",
             "By :: Abort",
-            ". paused ()",
             ". multi_thread (2)",
             "from_millis (1000u64)",
             "from_millis (120000u64)",

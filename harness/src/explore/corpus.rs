@@ -1,6 +1,7 @@
 //! Scenario files in a directory, and what they need to be run here.
 
 use crate::scenario::Scenario;
+use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -39,13 +40,19 @@ fn has_agent(path: &Path) -> bool {
     // A named pipe would be waited for.
     let is_file = path.metadata().is_ok_and(|metadata| metadata.is_file());
     let read = is_file && std::fs::File::open(path).is_ok_and(|file| file.take(MOST).read_to_end(&mut bytes).is_ok());
-    read && String::from_utf8_lossy(&bytes).lines().any(|line| line.trim() == "[agent]")
+    // However it is written: `[agent] # who`, `agent = {…}`.
+    let names_it = |line: &str| {
+        let words: String = line.split_whitespace().collect();
+        ["[agent]", "agent.", "agent="].iter().any(|start| words.starts_with(start))
+    };
+    read && String::from_utf8_lossy(&bytes).lines().any(names_it)
 }
 
 /// The program of a scenario, if it is not installed here.
 pub fn missing_program(scenario: &Scenario) -> Option<&str> {
     let program = scenario.agent.command.first()?;
-    let search = std::env::var_os("PATH").unwrap_or_default();
+    let own = scenario.agent.env.get("PATH").map(OsString::from);
+    let search = own.or_else(|| std::env::var_os("PATH")).unwrap_or_default();
     let there =
         program.contains('/') || std::env::split_paths(&search).any(|directory| directory.join(program).is_file());
     (!there).then_some(program)
@@ -61,6 +68,7 @@ mod tests {
         for (name, text) in [
             ("b.toml", "name = 1\n[agent]\n"),
             ("a/c.toml", "  [agent]  \n"),
+            ("d.toml", "[agent] # who\n"),
             ("Cargo.toml", "[package]\n"),
             ("target/d.toml", "[agent]\n"),
             (".hidden/e.toml", "[agent]\n"),
@@ -72,6 +80,6 @@ mod tests {
         }
         std::os::unix::fs::symlink(directory.path(), directory.path().join("loop")).expect("writable");
         let names: Vec<PathBuf> = scenario_files(directory.path());
-        assert_eq!(names, ["a/c.toml", "b.toml"].map(|name| directory.path().join(name)));
+        assert_eq!(names, ["a/c.toml", "b.toml", "d.toml"].map(|name| directory.path().join(name)));
     }
 }

@@ -4,6 +4,7 @@ use super::handle::Trial;
 use super::line::Waits;
 use super::panics::caught;
 use super::plan::{By, Cancel, Moment, Plan};
+use super::settling::{PATIENCE, go, living};
 use crate::sys::telling_waker;
 use std::future::Future;
 use std::pin::Pin;
@@ -11,12 +12,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
-use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, Sleep};
 
-/// How long something from outside is waited for in real time, where the clock is paused.
-pub(super) const PATIENCE: Duration = Duration::from_millis(200);
+/// How long an agent may take by a clock that stands still. By that it takes no time.
+pub(crate) const LONGEST_SPIN: Duration = Duration::from_secs(30);
 
 /// An agent's future in a box.
 pub(super) type Boxed<T> = Pin<Box<dyn Future<Output = T>>>;
@@ -67,6 +67,8 @@ pub(super) struct Cancelling<T> {
     grace: Duration,
     /// When its time is up; polled once, after which it wakes this.
     deadline: Option<(Pin<Box<Sleep>>, bool)>,
+    /// Since when it runs by a clock that never stands still.
+    real: std::time::Instant,
     /// Whether tokio's clock stands still, and jumps when all wait.
     paused: bool,
     /// The suspension at which the token was cancelled.
@@ -90,6 +92,7 @@ impl<T> Cancelling<T> {
             plan,
             grace,
             deadline: None,
+            real: std::time::Instant::now(),
             paused: false,
             token_at: None,
             ear: Arc::default(),
@@ -149,7 +152,8 @@ impl<T> Cancelling<T> {
                 self.ear.woken.store(false, Ordering::Relaxed);
                 self.trial.cancel_token();
                 // A task may listen in its place.
-                let tasks = Handle::current().metrics().num_alive_tasks() > 0;
+                let world = self.trial.noted().world;
+                let tasks = living() > if world.asked_token { 0 } else { world.tasks };
                 self.trial.noted().heard = tasks || self.ear.woken.load(Ordering::Relaxed);
             }
         }
@@ -186,6 +190,10 @@ impl<T> Cancelling<T> {
 
     /// Whether its time is up.
     fn is_late(&mut self, context: &mut Context<'_>) -> bool {
+        // A clock that stands still never jumps while something spins.
+        if self.paused && self.real.elapsed() > LONGEST_SPIN {
+            return true;
+        }
         let elapsed = match &mut self.deadline {
             None => false,
             Some((sleep, true)) => sleep.is_elapsed(),
@@ -199,7 +207,7 @@ impl<T> Cancelling<T> {
             // outside, of a child or a socket, takes real time.
             self.paused = false;
             self.trial.noted().resumed = true;
-            tokio::time::resume();
+            go();
             self.deadline = Some((Box::pin(tokio::time::sleep(PATIENCE)), false));
             return self.is_late(context);
         }
@@ -236,6 +244,17 @@ impl<T> Cancelling<T> {
     }
 }
 
+impl<T> Drop for Cancelling<T> {
+    /// The runtime drops it where its task is aborted.
+    fn drop(&mut self) {
+        if let Some(future) = self.future.take()
+            && let Err(panic) = caught(|| drop(future))
+        {
+            self.trial.noted().panic = Some(panic);
+        }
+    }
+}
+
 impl<T> Future for Cancelling<T> {
     type Output = Course<T>;
 
@@ -252,7 +271,11 @@ impl<T> Future for Cancelling<T> {
         if this.is_aborted() {
             return Poll::Pending;
         }
-        match this.poll_it(context) {
+        let polled = this.poll_it(context);
+        if this.began.is_some() {
+            this.trial.look_for_others();
+        }
+        match polled {
             None => return Poll::Pending,
             Some(Err(panic)) => {
                 // One that has panicked is dropped too; a second panic is the same story.

@@ -3,6 +3,7 @@
 
 use super::lock::{Lock, LockState};
 use super::panics::caught;
+use super::settling::living;
 use super::spawned::{Spawned, Task};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -56,7 +57,26 @@ pub(super) struct Noted {
     pub(super) heard: bool,
     /// Whether the clock, which stood still, runs.
     pub(super) resumed: bool,
-    uses_token: bool,
+    /// How often the agent had been suspended when it first asked for its token.
+    pub(super) token_asked: Option<u32>,
+    /// What its world has: tasks started through this, tasks at all, and whether it asked for
+    /// the token.
+    pub(super) world: World,
+    /// What the panic said with which the agent was dropped.
+    pub(super) panic: Option<String>,
+    /// Whether the agent starts tasks in other ways than through this, if that was looked for.
+    pub(super) starts_others: bool,
+    /// Whether a thread was started for blocking work.
+    pub(super) blocks: bool,
+}
+
+/// What is there before the agent runs.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct World {
+    pub(super) made: bool,
+    pub(super) own_tasks: usize,
+    pub(super) tasks: usize,
+    pub(super) asked_token: bool,
 }
 
 impl fmt::Debug for Trial {
@@ -89,7 +109,8 @@ impl Trial {
     /// cancelled by it.
     #[must_use]
     pub fn token(&self) -> CancellationToken {
-        self.noted().uses_token = true;
+        let awaits = self.awaits();
+        self.noted().token_asked.get_or_insert(awaits);
         self.inner.token.clone()
     }
 
@@ -103,12 +124,12 @@ impl Trial {
     pub fn state<V: fmt::Debug>(&self, name: &str, read: impl Fn() -> V + Send + 'static) {
         let read: Read = Box::new(move || format!("{:?}", read()));
         let before = read();
-        self.noted().states.insert(name.to_owned(), (read, before));
+        let _replaced = self.noted().states.insert(name.to_owned(), (read, before));
     }
 
     /// Hands over a lock that must be free once the agent was cancelled.
     pub fn lock(&self, name: &str, lock: impl Lock + 'static) {
-        self.noted().locks.insert(name.to_owned(), Box::new(lock));
+        let _replaced = self.noted().locks.insert(name.to_owned(), Box::new(lock));
     }
 
     /// Starts a task as [`tokio::spawn`] does. Its suspensions are points too, and if it
@@ -120,10 +141,12 @@ impl Trial {
         F::Output: Send + 'static,
     {
         let mut noted = self.noted();
-        let number = noted.tasks.len() + 1;
+        let index = noted.tasks.len();
         noted.tasks.push(Task::new(std::panic::Location::caller()));
+        // Those of the world are not cancelled.
+        let number = noted.world.made.then(|| index + 1 - noted.world.own_tasks);
         drop(noted);
-        Spawned::start(self.clone(), number, future)
+        Spawned::start(self.clone(), index, number, future)
     }
 
     /// Suspends the agent once: a point that has a name in the report.
@@ -142,10 +165,33 @@ impl Trial {
         self.inner.awaits.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// The tasks that were started through this, and others that live and are known of.
+    /// The tasks that were started through this, and others that live and are known of; those
+    /// of the world excepted.
     pub(super) fn tasks(&self) -> Vec<Task> {
         let noted = self.noted();
-        noted.tasks.iter().copied().chain(noted.others.values().map(|at| Task::new(at))).collect()
+        let own = noted.tasks.iter().skip(noted.world.own_tasks).copied();
+        own.chain(noted.others.values().map(|at| Task::new(at))).collect()
+    }
+
+    /// Takes down whether tasks live that were started neither through this nor by the world.
+    pub(super) fn look_for_others(&self) {
+        let mut noted = self.noted();
+        let own = noted.tasks.iter().skip(noted.world.own_tasks).filter(|task| task.alive).count();
+        noted.starts_others |= living() > noted.world.tasks + own;
+    }
+
+    /// What is there now is the world's, `tasks` of the runtime among it; how many these are.
+    pub(super) fn world_is_made(&self, tasks: usize) -> usize {
+        let mut noted = self.noted();
+        let (own_tasks, asked_token) = (noted.tasks.len(), noted.token_asked.is_some());
+        noted.world = World { made: true, own_tasks, tasks, asked_token };
+        noted.others.clear();
+        tasks
+    }
+
+    /// How often tasks were polled that were started through this.
+    pub(super) fn polls(&self) -> u32 {
+        self.noted().tasks.iter().map(|task| task.polls).sum()
     }
 
     pub(super) fn awaits(&self) -> u32 {
@@ -153,25 +199,30 @@ impl Trial {
     }
 
     pub(super) fn uses_token(&self) -> bool {
-        self.noted().uses_token
+        self.noted().token_asked.is_some()
     }
 
     pub(super) fn cancel_token(&self) {
         self.inner.token.cancel();
     }
 
-    /// Each state: before, and now or the panic of its reader.
+    /// Each state: before, and now or the panic of its reader. Readers may use this handle.
     pub(super) fn states(&self) -> BTreeMap<String, State> {
-        let noted = self.noted();
+        let states = std::mem::take(&mut self.noted().states);
         let read = |(read, before): &(Read, String)| State {
             before: before.clone(),
             now: caught(read).map_err(|panic| format!("reading it panics: {panic}")),
         };
-        noted.states.iter().map(|(name, state)| (name.clone(), read(state))).collect()
+        let told = states.iter().map(|(name, state)| (name.clone(), read(state))).collect();
+        self.noted().states.extend(states);
+        told
     }
 
     pub(super) fn locks(&self) -> BTreeMap<String, LockState> {
-        self.noted().locks.iter().map(|(name, lock)| (name.clone(), lock.lock_state())).collect()
+        let locks = std::mem::take(&mut self.noted().locks);
+        let told = locks.iter().map(|(name, lock)| (name.clone(), lock.lock_state())).collect();
+        self.noted().locks.extend(locks);
+        told
     }
 }
 

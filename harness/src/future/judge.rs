@@ -11,7 +11,7 @@ use super::plan::{By, Plan};
 use super::spawned::Task;
 use crate::audit::{Found, code_of_name};
 use quietus_reports::fingerprint::normalise;
-use quietus_reports::{Code, Origin};
+use quietus_reports::{Code, Origin, Severity};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What undisturbed runs do and leave.
@@ -22,6 +22,15 @@ pub(super) struct Expected {
     /// What each state is after a run, and after a second one over what the first left.
     /// Those that differ from run to run are not here.
     states: BTreeMap<String, (String, Option<String>)>,
+    /// Those that no second run leaves as another does, and those that cannot be read.
+    open: BTreeSet<String>,
+    unreadable: BTreeSet<String>,
+    /// Locks that are not free.
+    locks: BTreeSet<String>,
+    /// What tasks say in panics.
+    panics: BTreeSet<String>,
+    /// Whether the names of files are the same in each run.
+    exact: bool,
     /// What may be in the files afterwards, those excepted that differ from run to run.
     trees: Vec<BTreeMap<String, u64>>,
     unstable: BTreeSet<String>,
@@ -32,7 +41,7 @@ pub(super) struct Expected {
     /// How many tasks of each line still live, and how many in all.
     tasks: BTreeMap<String, usize>,
     alive: usize,
-    children: Vec<String>,
+    children: BTreeMap<String, usize>,
     /// How many descriptors and threads more there are.
     descriptors: BTreeMap<String, usize>,
     threads: usize,
@@ -49,56 +58,94 @@ impl Expected {
     }
 }
 
-/// A file's name without what is random in it.
-fn named(name: &str) -> String {
-    normalise(name)
-}
+impl Expected {
+    /// What a file is known by: without what is random in its name, if that is.
+    fn key(&self, name: &str) -> String {
+        if self.exact { name.to_owned() } else { normalise(name) }
+    }
 
-fn tree_of(files: &BTreeMap<String, u64>, without: &BTreeSet<String>) -> BTreeMap<String, u64> {
-    files.iter().map(|(name, hash)| (named(name), *hash)).filter(|(name, _)| !without.contains(name)).collect()
+    fn tree(&self, files: &BTreeMap<String, u64>, without: &BTreeSet<String>) -> BTreeMap<String, u64> {
+        files.iter().map(|(name, hash)| (self.key(name), *hash)).filter(|(name, _)| !without.contains(name)).collect()
+    }
 }
 
 /// Learns from two undisturbed runs.
 pub(super) fn learn(one: &Seen, other: &Seen) -> Expected {
-    let mut expected = Expected::default();
-    let again = |seen: &Seen| seen.again.clone();
-    let trees = [&one.left.files, &other.left.files].map(|files| tree_of(files, &BTreeSet::new()));
-    let differs = |(name, hash): &(&String, &u64)| trees[1].get(*name) != Some(hash);
-    expected.unstable = trees[0].iter().filter(differs).map(|(name, _)| name.clone()).collect();
-    if one.course == other.course {
-        expected.outputs.extend(finished(&one.course));
-        expected.outputs.extend(again(one).and_then(|again| finished(&again.course)));
-    }
-    for (name, state) in &one.left.states {
-        if other.left.states.get(name).map(|state| &state.now) != Some(&state.now) {
-            continue;
-        }
-        let twice = again(one).and_then(|mut again| again.states.remove(name)).and_then(Result::ok);
-        if let Ok(after) = &state.now {
-            expected.states.insert(name.clone(), (after.clone(), twice));
-        }
+    let names = |files: &BTreeMap<String, u64>| files.keys().cloned().collect::<BTreeSet<_>>();
+    let again = |seen: &Seen| seen.again.as_ref().map(|again| again.files.clone()).unwrap_or_default();
+    let agree = |one: &BTreeMap<String, u64>, other: &BTreeMap<String, u64>| names(one) == names(other);
+    let mut expected = Expected {
+        exact: agree(&one.left.files, &other.left.files) && agree(&again(one), &again(other)),
+        ..Expected::default()
+    };
+    learn_results(&mut expected, one, other);
+    for (ours, theirs) in [(&one.left.files, &other.left.files), (&again(one), &again(other))] {
+        let [ours, theirs] = [ours, theirs].map(|files| expected.tree(files, &BTreeSet::new()));
+        let differs = |(name, hash): &(&String, &u64)| theirs.get(*name) != Some(hash);
+        expected.unstable.extend(ours.iter().filter(differs).map(|(name, _)| name.clone()));
     }
     for seen in [one, other] {
-        expected.names.extend(seen.left.files.keys().map(|name| named(name)));
-        let after = again(seen).map(|again| again.files).unwrap_or_default();
-        expected.names.extend(after.keys().map(|name| named(name)));
-        expected.trees.push(tree_of(&seen.left.files, &expected.unstable));
-        expected.trees.push(tree_of(&after, &expected.unstable));
+        let after = again(seen);
+        for files in [&seen.left.files, &after] {
+            let keys: Vec<String> = files.keys().map(|name| expected.key(name)).collect();
+            expected.names.extend(keys);
+            expected.trees.push(expected.tree(files, &expected.unstable));
+        }
         expected.alive = expected.alive.max(seen.alive);
         expected.spawns.extend(seen.tasks.iter().map(line));
-        for (line, count) in living(seen) {
-            let known = expected.tasks.entry(line).or_default();
-            *known = (*known).max(count);
-        }
+        most(&mut expected.tasks, living(seen));
         expected.temporary.extend(new_temporary(seen));
-        expected.children.extend(seen.left.children.iter().map(|child| child.command.clone()));
-        expected.threads = expected.threads.max(more_threads(seen));
-        for (target, count) in more_descriptors(seen) {
-            let known = expected.descriptors.entry(target).or_default();
-            *known = (*known).max(count);
+        most(&mut expected.children, counted(seen.left.children.iter().map(|child| child.command.clone())));
+        expected.panics.extend(seen.panics.iter().map(|said| normalise(said)));
+        let free = |(_, state): &(&String, &LockState)| **state != LockState::Free;
+        expected.locks.extend(seen.left.locks.iter().filter(free).map(|(name, _)| name.clone()));
+    }
+    // What grows in one of them alone is made once in a process.
+    let [ours, theirs] = [one, other].map(more_descriptors);
+    expected.descriptors =
+        ours.iter().filter_map(|(target, count)| Some((target.clone(), *count.min(theirs.get(target)?)))).collect();
+    expected.threads = more_threads(one).min(more_threads(other));
+    expected
+}
+
+/// What they come to, and what states they leave.
+fn learn_results(expected: &mut Expected, one: &Seen, other: &Seen) {
+    let second = |seen: &Seen| seen.again.as_ref().map(|again| again.course.clone());
+    if one.course == other.course && second(one) == second(other) {
+        expected.outputs.extend(finished(&one.course));
+        expected.outputs.extend(second(one).as_ref().and_then(finished));
+    }
+    for (name, state) in &one.left.states {
+        let theirs = other.left.states.get(name).map(|state| &state.now);
+        match &state.now {
+            Err(_) => expected.unreadable.extend([name.clone()]),
+            Ok(after) if theirs == Some(&state.now) => {
+                let twice = |seen: &Seen| seen.again.as_ref()?.states.get(name).cloned()?.ok();
+                if twice(one) != twice(other) {
+                    expected.open.insert(name.clone());
+                }
+                expected.states.insert(name.clone(), (after.clone(), twice(one)));
+            }
+            Ok(_) => {}
         }
     }
-    expected
+}
+
+/// How many there are of each.
+fn counted(all: impl Iterator<Item = String>) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for one in all {
+        *counts.entry(one).or_default() += 1;
+    }
+    counts
+}
+
+/// Takes over what is more.
+fn most(known: &mut BTreeMap<String, usize>, counts: BTreeMap<String, usize>) {
+    for (what, count) in counts {
+        let most = known.entry(what).or_default();
+        *most = (*most).max(count);
+    }
 }
 
 fn finished(course: &Course<String>) -> Option<String> {
@@ -112,9 +159,10 @@ fn finished(course: &Course<String>) -> Option<String> {
 pub(super) fn judge(plan: Plan, seen: &Seen, expected: &Expected) -> Vec<Found> {
     let mut found = Vec::new();
     found.extend(ending(plan, seen));
+    found.extend(panics(seen, expected));
     found.extend(tasks(seen, expected));
     found.extend(states(seen, expected));
-    found.extend(locks(seen));
+    found.extend(locks(seen, expected));
     found.extend(files(seen, expected));
     found.extend(processes(seen, expected));
     let disturbed = seen.alive > expected.alive || seen.course == Course::OutOfTime;
@@ -147,11 +195,20 @@ fn line(task: &Task) -> String {
 
 /// The lines at which tasks were started that still live, with their number.
 fn living(seen: &Seen) -> BTreeMap<String, usize> {
-    let mut lines = BTreeMap::new();
-    for task in seen.tasks.iter().filter(|task| task.alive) {
-        *lines.entry(line(task)).or_default() += 1;
+    counted(seen.tasks.iter().filter(|task| task.alive).map(line))
+}
+
+/// Tasks that panic where the agent is cancelled. Whoever shuts down may take that for an end.
+fn panics(seen: &Seen, expected: &Expected) -> Vec<Found> {
+    let mut found: Vec<Found> = Vec::new();
+    for said in seen.panics.iter().filter(|said| !expected.panics.contains(&normalise(said))) {
+        let mut one = Found::new(Code::Crashed, normalise(said), format!("a task panics: {said}"), &[]);
+        one.severity = Severity::Warn;
+        if !found.contains(&one) {
+            found.push(one);
+        }
     }
-    lines
+    found
 }
 
 fn tasks(seen: &Seen, expected: &Expected) -> Vec<Found> {
@@ -192,6 +249,7 @@ fn states(seen: &Seen, expected: &Expected) -> Vec<Found> {
     let mut found = Vec::new();
     for (name, state) in &seen.left.states {
         match &state.now {
+            Err(_) if expected.unreadable.contains(name) => {}
             Err(why) => {
                 found.push(Found::new(
                     Code::NotRolledBack,
@@ -216,9 +274,10 @@ fn states(seen: &Seen, expected: &Expected) -> Vec<Found> {
     found
 }
 
-fn locks(seen: &Seen) -> Vec<Found> {
+fn locks(seen: &Seen, expected: &Expected) -> Vec<Found> {
     let left = |(name, state): (&String, &LockState)| match state {
         LockState::Free => None,
+        _ if expected.locks.contains(name) => None,
         LockState::Held => {
             Some(Found::new(Code::MutexHeld, name.as_str(), format!("the lock `{name}` is still held"), &[]))
         }
@@ -229,16 +288,16 @@ fn locks(seen: &Seen) -> Vec<Found> {
     seen.left.locks.iter().filter_map(left).collect()
 }
 
-/// The files that no undisturbed run leaves: their names without what is random, and with.
+/// The files that no undisturbed run leaves, by what they are known by.
 fn left<'a>(seen: &'a Seen, expected: &Expected) -> BTreeMap<String, &'a str> {
-    let all = seen.left.files.keys().map(|name| (named(name), name.as_str()));
+    let all = seen.left.files.keys().map(|name| (expected.key(name), name.as_str()));
     all.filter(|(name, _)| !expected.names.contains(name)).collect()
 }
 
 fn files(seen: &Seen, expected: &Expected) -> Vec<Found> {
-    let in_directory = left(seen, expected).into_iter().filter_map(|(name, whole)| {
-        let title = format!("the file {name} is left behind in the directory of the trial");
-        Some(Found::new(code_of_name(whole)?, name, title, &[]))
+    let in_directory = left(seen, expected).into_values().filter_map(|name| {
+        let title = format!("the file {} is left behind in the directory of the trial", normalise(name));
+        Some(Found::new(code_of_name(name)?, normalise(name), title, &[]))
     });
     let temporary = new_temporary(seen).into_iter().filter(|name| !expected.temporary.contains(name)).map(|name| {
         let title = format!("{name} is left behind in the directory for temporary files");
@@ -248,15 +307,15 @@ fn files(seen: &Seen, expected: &Expected) -> Vec<Found> {
 }
 
 fn new_temporary(seen: &Seen) -> BTreeSet<String> {
-    seen.left.temporary.iter().map(|name| named(name)).collect()
+    seen.left.temporary.iter().map(|name| normalise(name)).collect()
 }
 
 fn processes(seen: &Seen, expected: &Expected) -> Vec<Found> {
     let mut known = expected.children.clone();
     let mut found = Vec::new();
     for Child { ended, command, .. } in &seen.left.children {
-        if let Some(at) = known.iter().position(|one| one == command) {
-            known.swap_remove(at);
+        if let Some(count) = known.get_mut(command).filter(|count| **count > 0) {
+            *count -= 1;
             continue;
         }
         let one = if *ended {
@@ -335,6 +394,9 @@ fn recovery(again: &Again, seen: &Seen, expected: &Expected) -> Vec<Found> {
     }
     for (name, now) in &again.states {
         let (Some((once, twice)), Ok(now)) = (expected.states.get(name), now) else { continue };
+        if expected.open.contains(name) {
+            continue;
+        }
         if now != once && twice.as_ref() != Some(now) {
             let may: Vec<&str> =
                 twice.iter().filter(|twice| *twice != once).chain([once]).map(String::as_str).collect();
@@ -347,7 +409,7 @@ fn recovery(again: &Again, seen: &Seen, expected: &Expected) -> Vec<Found> {
     }
     let mut without: BTreeSet<String> = left(seen, expected).into_keys().collect();
     without.extend(expected.unstable.iter().cloned());
-    let tree = tree_of(&again.files, &without);
+    let tree = expected.tree(&again.files, &without);
     if !expected.trees.contains(&tree) {
         let nearest = expected.trees.first().cloned().unwrap_or_default();
         let differs = |name: &&String| nearest.get(*name) != tree.get(*name);
@@ -378,11 +440,13 @@ mod tests {
             cancelled: true,
             awaits: 1,
             turns: (0, 0),
+            starts_others: false,
             polls: Vec::new(),
             probes: BTreeMap::new(),
-            uses_token: false,
+            token_asked: None,
             heard: false,
             tasks: Vec::new(),
+            panics: Vec::new(),
             alive: 0,
             left: Left { states: BTreeMap::from([("count".to_owned(), state)]), files, ..Left::default() },
             own: None,
@@ -492,6 +556,63 @@ mod tests {
     }
 
     #[test]
+    fn a_child_of_a_command_that_stays_is_excused_once() {
+        let mut control = seen();
+        let child = |pid| Child { pid, ended: false, command: "worker".to_owned() };
+        control.left.children = vec![child(7)];
+        let mut seen = cancelled("0", "1");
+        seen.left.children = vec![child(8), child(9)];
+        let plan = Plan::once(0, Moment::Await(1), By::Drop);
+        let codes = |seen: &Seen| judge(plan, seen, &learn(&control, &control)).len();
+        assert_eq!(codes(&seen), 1);
+        seen.left.children.pop();
+        assert_eq!(codes(&seen), 0);
+    }
+
+    #[test]
+    fn second_runs_that_differ_are_not_compared() {
+        let mut other = seen();
+        let again = other.again.as_mut().expect("it is there");
+        again.course = Course::Finished("kept 9".to_owned());
+        again.states.insert("count".to_owned(), Ok("9".to_owned()));
+        again.files.insert("answer".to_owned(), 9);
+        let plan = Plan::once(0, Moment::Await(1), By::Drop);
+        assert_eq!(judge(plan, &cancelled("0", "7"), &learn(&seen(), &other)), []);
+    }
+
+    #[test]
+    fn files_that_are_counted_are_told_apart() {
+        let with = |mut seen: Seen, names: &[&str]| {
+            for name in names {
+                seen.left.files.insert((*name).to_owned(), 0);
+                seen.again.as_mut().expect("it is there").files.insert((*name).to_owned(), 0);
+            }
+            seen
+        };
+        let control = with(seen(), &["chunk-001", "chunk-003"]);
+        let cancelled = with(cancelled("0", "1"), &["chunk-001", "chunk-002", "chunk-003"]);
+        let plan = Plan::once(0, Moment::Await(1), By::Drop);
+        let found = judge(plan, &cancelled, &learn(&control, &control));
+        assert_eq!(found.iter().map(|found| found.subject.as_str()).collect::<Vec<_>>(), ["chunk-#"]);
+    }
+
+    #[test]
+    fn what_is_held_or_panics_undisturbed_too_is_expected() {
+        let with = |mut seen: Seen, ours: bool| {
+            seen.left.locks.insert("forever".to_owned(), LockState::Held);
+            seen.left.locks.insert("ours".to_owned(), if ours { LockState::Held } else { LockState::Free });
+            seen.panics = vec!["always".to_owned()];
+            seen.panics.extend(ours.then(|| "now".to_owned()));
+            seen
+        };
+        let control = with(seen(), false);
+        let plan = Plan::once(0, Moment::Await(1), By::Drop);
+        let found = judge(plan, &with(cancelled("0", "1"), true), &learn(&control, &control));
+        assert_eq!(found.iter().map(|found| found.subject.as_str()).collect::<Vec<_>>(), ["now", "ours"]);
+        assert_eq!(found.first().map(|found| found.severity), Some(Severity::Warn));
+    }
+
+    #[test]
     fn growth_is_what_is_more_than_undisturbed() {
         let own = |targets: &[&str]| Own {
             descriptors: (3..).zip(targets.iter().map(|target| (*target).to_owned())).collect(),
@@ -500,6 +621,10 @@ mod tests {
         let mut control = seen();
         control.own = Some((own(&["/dev/null"]), own(&["/dev/null", "pool"])));
         let expected = learn(&control, &control);
+        // The first run alone made something that stays in the process.
+        let mut first = control.clone();
+        first.own = Some((own(&[]), own(&["socket", "pool"])));
+        assert_eq!(learn(&first, &control).descriptors, expected.descriptors);
         let grown = |after: &[&str]| {
             let mut seen = cancelled("0", "1");
             seen.own = Some((own(&["/dev/null"]), own(after)));

@@ -13,6 +13,7 @@ mod own;
 mod panics;
 mod plan;
 mod plans;
+mod settling;
 mod spawned;
 mod sweep;
 mod turns;
@@ -24,5 +25,6 @@ pub use lock::{Lock, LockState};
 pub use plan::{By, Cancel, Moment, Plan, Point};
 
 pub(crate) use agent::{Startable, startable};
+pub(crate) use cancelling::LONGEST_SPIN;
 pub(crate) use once::Setup;
 pub(crate) use sweep::{Wanted, sweep};

@@ -2,19 +2,20 @@
 //! says, looked at, and run again over what it left.
 
 use super::agent::{Runs, Startable};
-use super::cancelling::{Boxed, Cancelling, Course, PATIENCE};
+use super::cancelling::{Boxed, Cancelling, Course};
 use super::handle::{State, Trial};
 use super::line::Waits;
 use super::lock::LockState;
 use super::own::{self, Child, Own, TRIAL, end_new_children, look, tree};
-use super::panics::caught;
+use super::panics::collected;
 use super::plan::{By, Moment, Plan};
+use super::settling::{children_end, children_end_alone, living, stop_again, tasks_end};
 use super::spawned::{Task, note_others};
 use super::turns::Turns;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::{Builder, Runtime};
 use tokio::task::LocalSet;
 
 /// How agents are run.
@@ -27,24 +28,37 @@ pub(crate) struct Setup {
     /// How long it may take to end once its token was cancelled, and what it started to
     /// end after it.
     pub(crate) grace: Duration,
-    /// How long an undisturbed run may take.
-    pub(crate) horizon: Duration,
+    /// How long an undisturbed run may take, if something is said about it.
+    pub(crate) horizon: Option<Duration>,
     /// Whether everything in this process is the agent's: then its descriptors, children
     /// and threads are looked at.
     pub(crate) whole_process: bool,
+    /// Whether the directory for temporary files is the agent's alone, so that what a run
+    /// leaves there is removed.
+    pub(crate) own_temporary: bool,
     /// Whether it is run again over what it left.
     pub(crate) rerun: bool,
 }
 
+impl Setup {
+    /// How long an undisturbed run may take.
+    pub(crate) fn horizon(&self) -> Duration {
+        let usual = if self.paused { Duration::from_secs(3600) } else { Duration::from_secs(60) };
+        self.horizon.unwrap_or(usual)
+    }
+}
+
 /// What is taken down besides.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Ask {
+pub(super) struct Ask<'a> {
     /// The line in which it waits when it is cancelled.
     pub(super) waits: bool,
     /// When it is polled.
     pub(super) times: bool,
     /// How many turns the runtime takes.
     pub(super) turns: bool,
+    /// Commands of child processes that have outlived a whole grace.
+    pub(super) outlive: Option<&'a BTreeSet<String>>,
 }
 
 /// What one run has shown.
@@ -57,13 +71,18 @@ pub(super) struct Seen {
     /// How many turns the runtime took for tasks that were not started through its trial,
     /// and for all of them; both if that was asked for.
     pub(super) turns: (u32, u32),
-    /// When its own future was polled, if that was asked for.
+    /// When its own future was polled, and whether it starts tasks in other ways than through
+    /// its trial, if that was asked for.
+    pub(super) starts_others: bool,
     pub(super) polls: Vec<Duration>,
     pub(super) probes: BTreeMap<u32, String>,
-    pub(super) uses_token: bool,
+    /// How often it had been suspended when it asked for its token.
+    pub(super) token_asked: Option<u32>,
     /// Whether somebody listened to the token when it was cancelled.
     pub(super) heard: bool,
     pub(super) tasks: Vec<Task>,
+    /// What panics of tasks said.
+    pub(super) panics: Vec<String>,
     /// Tasks that still live, those of the world excepted.
     pub(super) alive: usize,
     /// Before it was run again.
@@ -91,6 +110,7 @@ struct Eyes<'a> {
     turns: Option<&'a Arc<Turns>>,
     /// When it is polled.
     times: bool,
+    outlive: &'a BTreeSet<String>,
     /// This process as it was before.
     before: Option<&'a Own>,
 }
@@ -133,7 +153,6 @@ impl Left {
     /// The same, where everything was dropped. Nobody can wait for a child there any more: one
     /// that ends at once was ended, and where its parent ends too, nothing is left of it.
     fn by_all(trial: &Trial, before: Option<&Own>) -> Self {
-        before.into_iter().for_each(|before| own::await_ends(before, PATIENCE));
         let mut left = Self::by(trial, before);
         left.children.retain(|child| !child.ended);
         left
@@ -144,7 +163,7 @@ impl Left {
 ///
 /// # Errors
 /// When there is no directory or no runtime to be had, or the world cannot be made.
-pub(super) fn once(agent: &dyn Startable, setup: &Setup, plan: Plan, ask: Ask) -> Result<Seen, String> {
+pub(super) fn once(agent: &dyn Startable, setup: &Setup, plan: Plan, ask: Ask<'_>) -> Result<Seen, String> {
     let began = Instant::now();
     let directory = tempfile::Builder::new()
         .prefix(TRIAL)
@@ -155,33 +174,51 @@ pub(super) fn once(agent: &dyn Startable, setup: &Setup, plan: Plan, ask: Ask) -
     let (runtime, turns) =
         runtime(setup, plan, ask, &trial).map_err(|error| format!("cannot start a runtime: {error}"))?;
     let waits = ask.waits.then(|| Arc::new(Waits::default()));
-    let eyes =
-        Eyes { trial: &trial, waits: waits.as_ref(), turns: turns.as_ref(), times: ask.times, before: before.as_ref() };
-    let inside = caught(|| runtime.block_on(inside(agent, setup, plan, eyes)))
-        .map_err(|panic| format!("the world of the agent cannot be made: {panic}"));
-    runtime.shutdown_timeout(setup.grace);
-    let inside = inside?;
+    let none = BTreeSet::new();
+    let outlive = ask.outlive.unwrap_or(&none);
+    let eyes = Eyes {
+        trial: &trial,
+        waits: waits.as_ref(),
+        turns: turns.as_ref(),
+        times: ask.times,
+        outlive,
+        before: before.as_ref(),
+    };
+    let (inside, mut panics) = collected(|| runtime.block_on(inside(agent, setup, plan, eyes)));
+    panics.extend(collected(|| runtime.shutdown_timeout(setup.grace)).1);
+    let inside = inside.map_err(|panic| {
+        let made = trial.noted().world.made;
+        let what = if made { "the runtime of the agent panics" } else { "the world of the agent cannot be made" };
+        format!("{what}: {panic}")
+    })?;
     // Where everything was dropped, that is what it leaves.
-    let left = inside.left.unwrap_or_else(|| Left::by_all(&trial, before.as_ref()));
+    let left = inside.left.unwrap_or_else(|| {
+        before.iter().for_each(|before| children_end_alone(before, outlive, setup));
+        Left::by_all(&trial, before.as_ref())
+    });
     let own = before.map(|before| {
         if !left.children.is_empty() {
             end_new_children(&before);
         }
+        if setup.own_temporary {
+            own::remove_temporary(&left.temporary);
+        }
         (before, look())
     });
     let line = waits.and_then(|waits| waits.line());
-    let uses_token = trial.uses_token();
     let mut noted = trial.noted();
     Ok(Seen {
         course: inside.course,
         cancelled: noted.cancelled,
         awaits: trial.awaits(),
         turns: turns.map_or((0, 0), |turns| (turns.count().saturating_sub(inside.polls), turns.count())),
+        starts_others: noted.starts_others,
         polls: std::mem::take(&mut noted.polls),
         probes: std::mem::take(&mut noted.probes),
-        uses_token,
+        token_asked: noted.token_asked,
         heard: noted.heard,
         tasks: inside.tasks,
+        panics,
         alive: inside.alive,
         left,
         own,
@@ -192,13 +229,16 @@ pub(super) fn once(agent: &dyn Startable, setup: &Setup, plan: Plan, ask: Ask) -
 }
 
 /// A runtime; of one thread, its turns are taken one at a time if that is asked for.
-fn runtime(setup: &Setup, plan: Plan, ask: Ask, trial: &Trial) -> std::io::Result<(Runtime, Option<Arc<Turns>>)> {
+fn runtime(setup: &Setup, plan: Plan, ask: Ask<'_>, trial: &Trial) -> std::io::Result<(Runtime, Option<Arc<Turns>>)> {
     let mut builder = match setup.workers {
         Some(_) => Builder::new_multi_thread(),
         None => Builder::new_current_thread(),
     };
     builder.enable_all();
     note_others(&mut builder, trial);
+    let noting = trial.clone();
+    // Of a runtime of one thread, those that are started are for blocking work.
+    builder.on_thread_start(move || noting.noted().blocks = true);
     let mut turns = None;
     match setup.workers {
         Some(workers) => {
@@ -207,6 +247,10 @@ fn runtime(setup: &Setup, plan: Plan, ask: Ask, trial: &Trial) -> std::io::Resul
         None => {
             builder.start_paused(setup.paused);
             turns = (ask.turns || plan.is_of_turns()).then(|| Turns::of(&mut builder));
+            if plan.shuts_down() {
+                // It is dropped before another task is polled.
+                builder.event_interval(1);
+            }
         }
     }
     Ok((builder.build()?, turns))
@@ -215,35 +259,36 @@ fn runtime(setup: &Setup, plan: Plan, ask: Ask, trial: &Trial) -> std::io::Resul
 async fn inside(agent: &dyn Startable, setup: &Setup, plan: Plan, eyes: Eyes<'_>) -> Inside {
     let Eyes { trial, before, .. } = eyes;
     let world = agent.world(trial).await;
-    let of_the_world = living();
-    trial.noted().others.clear();
+    let of_the_world = trial.world_is_made(living());
     let root = Cancelling::new(world.run(trial.clone()), trial.clone(), plan, setup.grace)
-        .within(setup.horizon, setup.paused)
+        .within(setup.horizon(), setup.paused)
         .telling_waits(eyes.waits.cloned())
         .telling_times(eyes.times);
-    let course = match eyes.turns {
+    let before_it = trial.polls();
+    let mut course = match eyes.turns {
         Some(turns) => turns.drive(Box::pin(root), plan).await,
         None => drive(root, trial, plan).await,
     };
-    pause_again(trial);
-    let polls = trial.noted().tasks.iter().map(|task| task.polls).sum();
+    // It may have been dropped by the runtime.
+    if let Some(panic) = trial.noted().panic.take() {
+        course = Course::Panicked(panic);
+    }
+    stop_again(trial);
+    let polls = trial.polls() - before_it;
     if plan.shuts_down() {
         return Inside { course, tasks: Vec::new(), polls, alive: 0, left: None, again: None };
     }
-    settle(&|| living() > of_the_world, setup).await;
+    tasks_end(of_the_world, trial, setup).await;
     if let Some(before) = before {
-        let dying = || !own::new_children(before).is_empty();
-        in_real_time(setup, &dying).await;
+        children_end(before, eyes.outlive, setup).await;
     }
-    let (alive, tasks) = (living().saturating_sub(of_the_world), trial.tasks());
+    let tasks = trial.tasks();
+    // One of the world may have ended meanwhile.
+    let own = tasks.iter().filter(|task| task.alive).count();
+    let alive = living().saturating_sub(of_the_world).max(own);
     let left = Some(Left::by(trial, before));
     let again = if setup.rerun { Some(again(&*world, trial, setup).await) } else { None };
     Inside { course, tasks, polls, alive, left, again }
-}
-
-/// How many tasks the runtime has.
-fn living() -> usize {
-    Handle::current().metrics().num_alive_tasks()
 }
 
 /// Runs it to its end, or to where the plan ends it.
@@ -274,58 +319,17 @@ async fn drive(root: Cancelling<String>, trial: &Trial, plan: Plan) -> Course<St
     }
 }
 
-/// Stops the clock again, if it was set going to wait for something outside.
-fn pause_again(trial: &Trial) {
-    if std::mem::take(&mut trial.noted().resumed) {
-        tokio::time::pause();
-    }
-}
-
-/// Gives what is on its way out the time to end: tasks that clean up, aborted ones.
-async fn settle(busy: &dyn Fn() -> bool, setup: &Setup) {
-    for _ in 0..32 {
-        if !busy() {
-            return;
-        }
-        tokio::task::yield_now().await;
-    }
-    let began = tokio::time::Instant::now();
-    let mut nap = Duration::from_millis(1);
-    while busy() && began.elapsed() < setup.grace {
-        tokio::time::sleep(nap).await;
-        nap = (nap * 2).min(Duration::from_millis(100));
-    }
-}
-
-/// Waits a while for what is busy outside of the runtime: children that were killed and
-/// that tokio waits for.
-async fn in_real_time(setup: &Setup, busy: &dyn Fn() -> bool) {
-    if !busy() {
-        return;
-    }
-    if setup.paused {
-        tokio::time::resume();
-    }
-    let began = tokio::time::Instant::now();
-    let mut nap = Duration::from_millis(1);
-    while busy() && began.elapsed() < PATIENCE {
-        tokio::time::sleep(nap).await;
-        nap *= 2;
-    }
-    if setup.paused {
-        tokio::time::pause();
-    }
-}
-
 /// A run over what the first one left.
 async fn again(world: &dyn Runs, before: &Trial, setup: &Setup) -> Again {
     let trial = Trial::new(before.dir().to_path_buf());
     let known = living();
     let future: Boxed<String> = world.run(trial.clone());
-    let root = Cancelling::new(future, trial.clone(), Plan::default(), setup.grace).within(setup.horizon, setup.paused);
+    let root =
+        Cancelling::new(future, trial.clone(), Plan::default(), setup.grace).within(setup.horizon(), setup.paused);
     let course = root.await;
-    pause_again(&trial);
-    settle(&|| living() > known, setup).await;
+    stop_again(&trial);
+    trial.noted().blocks = before.noted().blocks;
+    tasks_end(known, &trial, setup).await;
     let mut states: BTreeMap<_, _> = before.states().into_iter().collect();
     states.extend(trial.states());
     Again {

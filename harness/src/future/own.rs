@@ -88,6 +88,18 @@ pub(super) fn new_children(before: &Own) -> Vec<Child> {
     children().into_iter().filter(|child| !before.children.contains(child)).collect()
 }
 
+/// Removes entries of the directory for temporary files.
+pub(super) fn remove_temporary(names: &BTreeSet<String>) {
+    for name in names {
+        let path = std::env::temp_dir().join(name);
+        // What cannot be removed is in the way of the next run, which says so.
+        let _removed = match path.symlink_metadata() {
+            Ok(metadata) if metadata.is_dir() => std::fs::remove_dir_all(path),
+            _ => std::fs::remove_file(path),
+        };
+    }
+}
+
 /// Waits until the children that were not there before have ended, for a while.
 pub(super) fn await_ends(before: &Own, patience: Duration) {
     let began = Instant::now();

@@ -6,13 +6,18 @@ use std::sync::Once;
 
 thread_local! {
     /// While an agent runs on this thread: what its panic said.
-    static SAID: RefCell<Option<Option<String>>> = const { RefCell::new(None) };
+    static SAID: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
 }
 
 static HOOKED: Once = Once::new();
 
 /// Runs this, and says how it panicked: the message, and the line.
 pub(super) fn caught<T>(what: impl FnOnce() -> T) -> Result<T, String> {
+    collected(what).0
+}
+
+/// The same; with the panics on the way that others have caught, such as those of tasks.
+pub(super) fn collected<T>(what: impl FnOnce() -> T) -> (Result<T, String>, Vec<String>) {
     HOOKED.call_once(|| {
         let before = take_hook();
         set_hook(Box::new(move |info| {
@@ -21,10 +26,11 @@ pub(super) fn caught<T>(what: impl FnOnce() -> T) -> Result<T, String> {
             }
         }));
     });
-    let outer = SAID.replace(Some(None));
+    let outer = SAID.replace(Some(Vec::new()));
     let result = catch_unwind(AssertUnwindSafe(what));
-    let said = SAID.replace(outer).flatten();
-    result.map_err(|_| said.unwrap_or_else(|| "it panicked".to_owned()))
+    let mut said = SAID.replace(outer).unwrap_or_default();
+    let result = result.map_err(|_| said.pop().unwrap_or_else(|| "it panicked".to_owned()));
+    (result, said)
 }
 
 /// Keeps what a panic says, if an agent runs on this thread.
@@ -32,7 +38,7 @@ fn note(info: &PanicHookInfo<'_>) -> bool {
     SAID.with_borrow_mut(|said| {
         let Some(said) = said else { return false };
         let place = info.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
-        *said = Some(format!("{}{place}", info.payload_as_str().unwrap_or("a panic without a message")));
+        said.push(format!("{}{place}", info.payload_as_str().unwrap_or("a panic without a message")));
         true
     })
 }
@@ -47,5 +53,7 @@ mod tests {
         let line = line!() + 1;
         let said = caught(|| panic!("out of {}", "cheese"));
         assert_eq!(said, Err::<(), _>(format!("out of cheese at {}:{line}", file!())));
+        let (result, others) = collected(|| std::panic::catch_unwind(|| panic!("out of wine")).is_err());
+        assert_eq!((result, others.len()), (Ok(true), 1));
     }
 }

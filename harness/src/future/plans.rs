@@ -24,9 +24,11 @@ fn of(control: &Seen, by: By, turns: u32) -> Vec<Plan> {
         By::Timeout => {
             plans.extend(deadlines(&control.polls).into_iter().map(|at| Plan::once(0, Moment::Time(at), by)))
         }
-        By::Token if !control.uses_token => {}
+        // Before it has asked for its token nobody listens.
+        By::Token if control.token_asked.is_none() => {}
         By::Token | By::Abort | By::Drop => {
-            for nth in 1..=control.awaits {
+            let first = if by == By::Token { control.token_asked.unwrap_or(0) + 1 } else { 1 };
+            for nth in first..=control.awaits {
                 plans.push(Plan::once(0, Moment::Await(nth), by));
                 if by != By::Token {
                     plans.push(Plan::once(0, Moment::Wake(nth), by));

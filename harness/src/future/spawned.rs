@@ -49,7 +49,9 @@ pub(super) fn note_others(_: &mut tokio::runtime::Builder, _: &Trial) {}
 pub(super) struct Spawned<F> {
     future: Pin<Box<F>>,
     trial: Trial,
-    number: usize,
+    index: usize,
+    /// By which a plan names it.
+    number: Option<usize>,
     own: Arc<OnceLock<AbortHandle>>,
 }
 
@@ -58,9 +60,9 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    pub(super) fn start(trial: Trial, number: usize, future: F) -> JoinHandle<F::Output> {
+    pub(super) fn start(trial: Trial, index: usize, number: Option<usize>, future: F) -> JoinHandle<F::Output> {
         let own = Arc::new(OnceLock::new());
-        let handle = tokio::spawn(Self { future: Box::pin(future), trial, number, own: Arc::clone(&own) });
+        let handle = tokio::spawn(Self { future: Box::pin(future), trial, index, number, own: Arc::clone(&own) });
         own.get_or_init(|| handle.abort_handle());
         handle
     }
@@ -70,7 +72,7 @@ impl<F> Spawned<F> {
     /// Cancels this task, or everything, if that is planned for now.
     fn cancel_at(&self, moment: Moment) {
         let mut noted = self.trial.noted();
-        let planned = |cancel: &Cancel| cancel.at.task as usize == self.number && cancel.at.moment == moment;
+        let planned = |cancel: &Cancel| self.is_meant(cancel) && cancel.at.moment == moment;
         let Some(cancel) = noted.cancel.filter(planned) else { return };
         noted.cancelled = true;
         let root = noted.root.take();
@@ -112,12 +114,16 @@ impl<F: Future> Future for Spawned<F> {
 impl<F> Spawned<F> {
     fn task<T>(&self, with: impl FnOnce(&mut Task) -> T) -> T {
         let mut noted = self.trial.noted();
-        with(noted.tasks.get_mut(self.number - 1).expect("it was noted when it was started"))
+        with(noted.tasks.get_mut(self.index).expect("it was noted when it was started"))
     }
 
     /// Whether it was this task that the plan ends.
     fn is_aborted(&self) -> bool {
-        self.trial.noted().cancel.is_some_and(|cancel| cancel.at.task as usize == self.number)
+        self.trial.noted().cancel.is_some_and(|cancel| self.is_meant(&cancel))
+    }
+
+    fn is_meant(&self, cancel: &Cancel) -> bool {
+        self.number == Some(cancel.at.task as usize)
     }
 }
 

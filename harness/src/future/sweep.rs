@@ -9,7 +9,7 @@ use super::plan::{By, Moment, Plan};
 use super::plans::{plans, second};
 use crate::audit::Found;
 use quietus_reports::{AgentKind, Code, Confirmed, Control, Finding, Gate, Outcome, Run, Severity, Trial, Verdict};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// How often a trial that did not reach its point is made again.
@@ -44,6 +44,8 @@ struct Gathered {
 struct Sweep<'a> {
     agent: &'a dyn Startable,
     wanted: &'a Wanted,
+    /// Hears before each run which it is.
+    tell: &'a mut dyn FnMut(&str),
     expected: Expected,
     /// The same where the turns of the runtime are taken one at a time.
     of_turns: Expected,
@@ -51,6 +53,8 @@ struct Sweep<'a> {
     gathered: Vec<Gathered>,
     /// Whether a token that was cancelled has ever changed what the agent did.
     obeyed: Option<bool>,
+    /// Commands of child processes that have outlived a whole grace.
+    outlive: BTreeSet<String>,
     probes: BTreeMap<u32, String>,
 }
 
@@ -60,11 +64,23 @@ struct Sweep<'a> {
 /// When its undisturbed run gives no ground to judge by, with what to do about it.
 pub(crate) fn sweep(agent: &dyn Startable, wanted: &Wanted, tell: &mut dyn FnMut(&str)) -> Result<Run, String> {
     let began = Instant::now();
-    tell("undisturbed");
-    let control = once(agent, &wanted.setup, Plan::default(), Ask { times: true, ..Ask::default() })?;
-    ends_well(&control, &wanted.setup)?;
-    let other = once(agent, &wanted.setup, Plan::default(), Ask::default())?;
-    ends_well(&other, &wanted.setup)?;
+    if wanted.setup.paused && wanted.setup.workers.is_some() {
+        return Err("on several threads tokio's clock cannot be paused: leave one of the two out".to_owned());
+    }
+    let mut sweep = Sweep {
+        agent,
+        wanted,
+        tell,
+        expected: Expected::default(),
+        of_turns: Expected::default(),
+        trials: Vec::new(),
+        gathered: Vec::new(),
+        obeyed: None,
+        outlive: BTreeSet::new(),
+        probes: BTreeMap::new(),
+    };
+    let control = sweep.undisturbed(Ask { times: true, ..Ask::default() })?;
+    let other = sweep.undisturbed(Ask::default())?;
     let mut notes = Vec::new();
     if control.course != other.course {
         notes.push("two undisturbed runs come to different results, so results are not compared".to_owned());
@@ -75,75 +91,52 @@ pub(crate) fn sweep(agent: &dyn Startable, wanted: &Wanted, tell: &mut dyn FnMut
             control.awaits, other.awaits
         ));
     }
-    let turns = turns(agent, wanted)?;
-    let count = turns.as_ref().map_or(0, |(count, _)| *count);
-    let all = wanted.only.map_or_else(|| plans(&control, &wanted.how, count, wanted.seed), |plan| vec![plan]);
-    if wanted.only.is_none() && wanted.how.contains(&By::Token) && !control.uses_token {
+    sweep.probes.clone_from(&control.probes);
+    sweep.expected = learn(&control, &other);
+    let turns = sweep.turns(&control)?;
+    let all = wanted.only.map_or_else(|| plans(&control, &wanted.how, turns, wanted.seed), |plan| vec![plan]);
+    if wanted.only.is_none() && wanted.how.contains(&By::Token) && control.token_asked.is_none() {
         notes.push("the agent never asks for its token, so that was not cancelled".to_owned());
     }
-    let mut sweep = Sweep {
-        agent,
-        wanted,
-        expected: learn(&control, &other),
-        of_turns: turns.map(|(_, expected)| expected).unwrap_or_default(),
-        trials: Vec::new(),
-        gathered: Vec::new(),
-        obeyed: None,
-        probes: control.probes.clone(),
-    };
     let in_time = || wanted.budget.is_none_or(|budget| began.elapsed() < budget);
     let mut cleanups = Vec::new();
     let mut left = all.len();
     for plan in all.iter().take_while(|_| in_time()) {
-        let seen = sweep.trial(*plan, tell)?;
+        let seen = sweep.trial(*plan)?;
         left -= 1;
-        if let (Some(cancel), None) = (plan.first.filter(|cancel| cancel.by == By::Token), plan.second) {
-            if let Moment::Await(at) = cancel.at.moment {
-                cleanups.push((*plan, seen.awaits.saturating_sub(at)));
-            }
+        let of_token = plan.first.filter(|cancel| cancel.by == By::Token && plan.second.is_none() && seen.cancelled);
+        if let Some(Moment::Await(at)) = of_token.map(|cancel| cancel.at.moment) {
+            cleanups.push((*plan, seen.awaits.saturating_sub(at)));
             sweep.note_token(&seen, &control);
         }
     }
     cleanups.sort();
     let seconds = if wanted.only.is_none() { second(&cleanups) } else { Vec::new() };
+    let whole = left == 0 && wanted.only.is_none();
     left += seconds.len();
     // What goes on to its end whatever its token says has no cleanup.
     if sweep.obeyed == Some(true) {
         for plan in seconds.iter().take_while(|_| in_time()) {
-            sweep.trial(*plan, tell)?;
+            sweep.trial(*plan)?;
             left -= 1;
         }
     } else {
         left -= seconds.len();
-        if control.uses_token {
-            sweep.ignored(&cleanups);
+        match wanted.only {
+            // One that was late for it is none that ignores it.
+            None if whole => sweep.ignored(&cleanups),
+            Some(_) if sweep.obeyed == Some(false) => notes.push(
+                "its token was cancelled, and it went on to its end: whether it ever obeys, only all trials show"
+                    .to_owned(),
+            ),
+            _ => {}
         }
     }
     if left > 0 {
         notes.push(format!("{left} trials were not made: the budget was used up"));
     }
-    sweep.confirm(tell)?;
+    sweep.confirm()?;
     Ok(sweep.report(&control, notes))
-}
-
-/// How many turns the runtime takes, and what undisturbed runs leave whose turns are taken one
-/// at a time; if the agent starts tasks of which nothing else is known.
-fn turns(agent: &dyn Startable, wanted: &Wanted) -> Result<Option<(u32, Expected)>, String> {
-    let asked_for = wanted.only.map_or_else(|| wanted.how.contains(&By::Drop), |plan| plan.is_of_turns());
-    if wanted.setup.workers.is_some() || !asked_for {
-        return Ok(None);
-    }
-    let ask = Ask { turns: true, ..Ask::default() };
-    let control = once(agent, &wanted.setup, Plan::default(), ask)?;
-    let (unknown, all) = control.turns;
-    if unknown == 0 && wanted.only.is_none() {
-        return Ok(None);
-    }
-    let other = once(agent, &wanted.setup, Plan::default(), ask)?;
-    for one in [&control, &other] {
-        ends_well(one, &wanted.setup)?;
-    }
-    Ok(Some((all, learn(&control, &other))))
 }
 
 /// Whether there is something to judge by.
@@ -157,15 +150,48 @@ fn ends_well(control: &Seen, setup: &Setup) -> Result<(), String> {
         ),
         Course::OutOfTime => Err(format!(
             "undisturbed, the agent does not end within {}: a test needs an agent that ends",
-            crate::model::format_span(setup.horizon)
+            crate::model::format_span(setup.horizon())
         )),
         Course::Finished(_) | Course::Cancelled => Ok(()),
     }
 }
 
 impl Sweep<'_> {
-    fn trial(&mut self, plan: Plan, tell: &mut dyn FnMut(&str)) -> Result<Seen, String> {
-        tell(&plan.to_string());
+    /// One run.
+    fn once(&mut self, plan: Plan, ask: Ask<'_>) -> Result<Seen, String> {
+        (self.tell)(&if plan == Plan::default() { "undisturbed".to_owned() } else { plan.to_string() });
+        let seen = once(self.agent, &self.wanted.setup, plan, Ask { outlive: Some(&self.outlive), ..ask })?;
+        let running = seen.left.children.iter().filter(|child| !child.ended);
+        self.outlive.extend(running.map(|child| child.command.clone()));
+        Ok(seen)
+    }
+
+    fn undisturbed(&mut self, ask: Ask<'_>) -> Result<Seen, String> {
+        let seen = self.once(Plan::default(), ask)?;
+        ends_well(&seen, &self.wanted.setup)?;
+        Ok(seen)
+    }
+
+    /// How many turns the runtime takes, if the agent starts tasks of which nothing else is
+    /// known. Learns what undisturbed runs leave whose turns are taken one at a time.
+    fn turns(&mut self, control: &Seen) -> Result<u32, String> {
+        let wanted = self.wanted;
+        let may = control.starts_others && wanted.how.contains(&By::Drop);
+        let asked_for = wanted.only.map_or(may, |plan| plan.is_of_turns());
+        if wanted.setup.workers.is_some() || !asked_for {
+            return Ok(0);
+        }
+        let ask = Ask { turns: true, ..Ask::default() };
+        let control = self.undisturbed(ask)?;
+        let (unknown, all) = control.turns;
+        if unknown == 0 && wanted.only.is_none() {
+            return Ok(0);
+        }
+        self.of_turns = learn(&control, &self.undisturbed(ask)?);
+        Ok(all)
+    }
+
+    fn trial(&mut self, plan: Plan) -> Result<Seen, String> {
         let (mut seen, mut found) = self.look(plan, Ask::default())?;
         // On several threads the same moment is not there in each run.
         for _ in 0..RETRIES {
@@ -213,20 +239,24 @@ impl Sweep<'_> {
     }
 
     /// One run, and what it shows. What may have grown is what has grown three times.
-    fn look(&self, plan: Plan, ask: Ask) -> Result<(Seen, Vec<Found>), String> {
-        let seen = once(self.agent, &self.wanted.setup, plan, ask)?;
-        let expected = if plan.is_of_turns() { &self.of_turns } else { &self.expected };
-        let mut found = judge(plan, &seen, expected);
-        let mut grown = growth(&seen, expected);
+    fn look(&mut self, plan: Plan, ask: Ask<'_>) -> Result<(Seen, Vec<Found>), String> {
+        let seen = self.once(plan, ask)?;
+        let mut found = judge(plan, &seen, self.expected(plan));
+        let mut grown = growth(&seen, self.expected(plan));
         for _ in 0..2 {
             if grown.is_empty() {
                 break;
             }
-            let again = growth(&once(self.agent, &self.wanted.setup, plan, Ask::default())?, expected);
+            let again = self.once(plan, Ask::default())?;
+            let again = growth(&again, self.expected(plan));
             grown.retain(|one| again.iter().any(|other| other.fingerprint == one.fingerprint));
         }
         found.extend(grown);
         Ok((seen, found))
+    }
+
+    fn expected(&self, plan: Plan) -> &Expected {
+        if plan.is_of_turns() { &self.of_turns } else { &self.expected }
     }
 
     /// Puts it to what is known; says which that is.
@@ -264,7 +294,7 @@ impl Sweep<'_> {
     }
 
     /// Tries each finding again, and learns in which line the agent was cancelled.
-    fn confirm(&mut self, tell: &mut dyn FnMut(&str)) -> Result<(), String> {
+    fn confirm(&mut self) -> Result<(), String> {
         for index in 0..self.gathered.len() {
             let Some((plan, found)) =
                 self.gathered.get_mut(index).and_then(|known| Some((smallest(&known.plans)?, known.found.clone())))
@@ -279,7 +309,6 @@ impl Sweep<'_> {
             }
             let (mut hits, mut line) = (0, None);
             for _ in 0..self.wanted.confirm {
-                tell(&plan.to_string());
                 let (seen, again) = self.look(plan, Ask { waits: true, ..Ask::default() })?;
                 hits += u32::from(again.into_iter().any(|mut one| found.clone().unify(&mut one)));
                 line = line.or(seen.line);

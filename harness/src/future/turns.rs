@@ -12,7 +12,7 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Handle};
 
 /// The turns of one run.
 #[derive(Default)]
@@ -31,6 +31,8 @@ struct Seen {
     last_ran: bool,
     /// How often in a row there was nothing left.
     quiet: u32,
+    /// Nothing is left, and nothing was asked of the runtime.
+    rests: bool,
     turns: u32,
 }
 
@@ -55,7 +57,7 @@ impl Turns {
     pub(super) fn of(builder: &mut Builder) -> Arc<Self> {
         let turns = Arc::new(Self::default());
         let told = Arc::clone(&turns);
-        builder.event_interval(1).on_thread_unpark(move || told.slept());
+        builder.event_interval(1).global_queue_interval(1).on_thread_unpark(move || told.slept());
         turns
     }
 
@@ -76,7 +78,8 @@ impl Turns {
 
     /// Has the runtime look again, after one turn.
     fn go_on(&self) {
-        let seen = self.seen();
+        let mut seen = self.seen();
+        seen.rests = false;
         let wakers = [seen.last.clone(), seen.root.clone()];
         drop(seen);
         wakers.into_iter().flatten().for_each(Waker::wake);
@@ -91,7 +94,9 @@ impl Turns {
             return None;
         }
         seen.quiet = 0;
-        (!slept).then(|| {
+        // From another thread it may be woken before it sleeps.
+        let rested = std::mem::take(&mut seen.rests);
+        (!slept && !rested).then(|| {
             seen.turns += 1;
             seen.turns
         })
@@ -122,8 +127,11 @@ impl Turns {
                     return Poll::Ready(course);
                 }
             }
-            if self.seen().quiet < QUIET {
+            // What another thread has woken stands in a queue of its own.
+            if self.seen().quiet < QUIET || Handle::current().metrics().global_queue_depth() > 0 {
                 self.go_on();
+            } else {
+                self.seen().rests = true;
             }
             Poll::Pending
         })

@@ -1,7 +1,7 @@
 //! The sweep of a future as one writes it in a test.
 
 use super::tested::Tested;
-use crate::future::{AsyncAgent, By, Plan, Setup, Startable, Wanted, startable, sweep};
+use crate::future::{AsyncAgent, By, LONGEST_SPIN, Plan, Setup, Startable, Wanted, startable, sweep};
 use quietus_reports::{Guarantee, Level, NotAudited, Run};
 use std::fmt;
 use std::time::Duration;
@@ -33,8 +33,9 @@ impl FutureAgent {
                     paused: false,
                     workers: None,
                     grace: Duration::from_secs(5),
-                    horizon: Duration::from_secs(60),
+                    horizon: None,
                     whole_process: false,
+                    own_temporary: false,
                     rerun: true,
                 },
                 how: By::ALL.to_vec(),
@@ -60,12 +61,11 @@ impl FutureAgent {
     #[must_use]
     pub fn paused(mut self) -> Self {
         self.wanted.setup.paused = true;
-        self.wanted.setup.horizon = self.wanted.setup.horizon.max(Duration::from_secs(3600));
         self
     }
 
     /// Runs it on a runtime with so many threads, whose order is not the same in each run.
-    /// The clock is real there.
+    /// The clock is real there, and cannot be paused.
     #[must_use]
     pub fn multi_thread(mut self, workers: usize) -> Self {
         self.wanted.setup.workers = Some(workers.max(1));
@@ -91,7 +91,7 @@ impl FutureAgent {
     /// hour where the clock is paused.
     #[must_use]
     pub fn horizon(mut self, horizon: Duration) -> Self {
-        self.wanted.setup.horizon = horizon;
+        self.wanted.setup.horizon = Some(horizon);
         self
     }
 
@@ -141,12 +141,19 @@ impl FutureAgent {
         self
     }
 
+    /// The same; what a run leaves in the directory for temporary files is removed.
+    pub(crate) fn own_process(mut self) -> Self {
+        self.wanted.setup.own_temporary = true;
+        self.whole_process()
+    }
+
     /// How long one trial can take at most, if nothing in it blocks its thread.
     pub(crate) fn longest_trial(&self) -> Duration {
         const SLACK: Duration = Duration::from_secs(5);
         let setup = &self.wanted.setup;
-        // By a clock that jumps, a trial takes no time.
-        if setup.paused { Duration::from_secs(60) } else { setup.horizon * 2 + setup.grace + SLACK }
+        // By a clock that jumps, a trial takes no time; its children do.
+        let once = if setup.paused { LONGEST_SPIN } else { setup.horizon() };
+        once * 2 + setup.grace * 4 + SLACK
     }
 
     /// Makes all trials, and says before each which it is.

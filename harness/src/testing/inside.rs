@@ -19,7 +19,7 @@ pub(super) fn run(socket: &OsStr, agent: FutureAgent) -> ! {
     // The one that listens may be gone: then nobody wants to know.
     let mut tell = |message: &Message| stream.write_all(message.line().as_bytes()).is_ok();
     let swept = go_home().and_then(|()| {
-        agent.whole_process().sweep_telling(&mut |what| {
+        agent.own_process().sweep_telling(&mut |what| {
             tell(&Message::Runs(what.to_owned()));
         })
     });

@@ -43,7 +43,7 @@ impl Cancel {
         self.inner.requested.load(Ordering::SeqCst)
     }
 
-    /// Waits for it.
+    /// Waits for it. One at a time waits: a second one takes the place of the first.
     pub async fn requested(&self) {
         std::future::poll_fn(|context| {
             self.inner.waker.register_by_ref(context.waker());

@@ -10,6 +10,8 @@ use crate::model::{Stdin, TrialPlan};
 use crate::trial::{Limits, run_trial};
 use quietus_reports::escape::escape_terminal;
 use quietus_reports::{Guarantee, Run};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -87,8 +89,25 @@ struct Heard {
     stuck: bool,
 }
 
+/// Whether somebody connects.
+fn comes(listener: &UnixListener, within: Duration) -> bool {
+    let Ok(within) = Timespec::try_from(within) else { return true };
+    loop {
+        match poll(&mut [PollFd::new(listener, PollFlags::IN)], Some(&within)) {
+            Ok(ready) => return ready > 0,
+            Err(Errno::INTR) => {}
+            Err(_) => return true,
+        }
+    }
+}
+
 fn hear(listener: &UnixListener, interrupt: &Interrupt, stuck: Duration) -> Heard {
     let mut heard = Heard::default();
+    if !comes(listener, stuck) {
+        heard.stuck = true;
+        interrupt.raise();
+        return heard;
+    }
     let Ok((stream, _)) = listener.accept() else { return heard };
     if stream.set_read_timeout(Some(stuck)).is_err() {
         return heard;

@@ -1,0 +1,105 @@
+//! Gives what is on its way out its time to end: tasks that clean up, work on other threads,
+//! child processes that were told to end.
+
+use super::handle::Trial;
+use super::once::Setup;
+use super::own::{self, Own, tree};
+use super::panics::caught;
+use std::collections::BTreeSet;
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::time::{Instant, sleep};
+
+/// How long is waited for what has outlived a whole grace before.
+pub(super) const PATIENCE: Duration = Duration::from_millis(200);
+/// The longest nap between two looks.
+const NAP: Duration = Duration::from_millis(100);
+
+/// How many tasks the runtime has.
+pub(super) fn living() -> usize {
+    Handle::current().metrics().num_alive_tasks()
+}
+
+/// Waits until no more tasks live than these, and nobody works for them on another thread.
+pub(super) async fn tasks_end(known: usize, trial: &Trial, setup: &Setup) {
+    for _ in 0..32 {
+        if living() <= known {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    until(setup.grace, &|| living() <= known).await;
+    if trial.noted().blocks {
+        work_ends(trial, setup).await;
+    }
+}
+
+async fn until(most: Duration, done: &dyn Fn() -> bool) {
+    let began = Instant::now();
+    let mut nap = Duration::from_millis(1);
+    while !done() && began.elapsed() < most {
+        sleep(nap).await;
+        nap = (nap * 2).min(NAP);
+    }
+}
+
+/// Waits for blocking work. A clock that stands still does not jump before it has ended; by a
+/// real one, it has when the files stay as they are.
+async fn work_ends(trial: &Trial, setup: &Setup) {
+    sleep(Duration::from_millis(1)).await;
+    if setup.paused {
+        return;
+    }
+    let began = Instant::now();
+    let mut before = tree(trial.dir());
+    while began.elapsed() < setup.grace {
+        sleep(Duration::from_millis(5)).await;
+        let now = tree(trial.dir());
+        if now == before {
+            return;
+        }
+        before = now;
+    }
+}
+
+/// Whether something runs that is not known to outlive a grace.
+fn is_new(before: &Own, outlive: &BTreeSet<String>) -> bool {
+    own::new_children(before).iter().any(|child| !child.ended && !outlive.contains(&child.command))
+}
+
+/// Waits, in real time, until the children that are new have ended and were waited for.
+pub(super) async fn children_end(before: &Own, outlive: &BTreeSet<String>, setup: &Setup) {
+    if own::new_children(before).is_empty() {
+        return;
+    }
+    go();
+    until(PATIENCE, &|| own::new_children(before).is_empty()).await;
+    until(setup.grace, &|| !is_new(before, outlive)).await;
+    // Tokio waits for those that it has ended.
+    until(PATIENCE, &|| own::new_children(before).is_empty()).await;
+    if setup.paused {
+        stand_still();
+    }
+}
+
+/// Waits for them where there is no runtime any more.
+pub(super) fn children_end_alone(before: &Own, outlive: &BTreeSet<String>, setup: &Setup) {
+    own::await_ends(before, if is_new(before, outlive) { setup.grace } else { PATIENCE });
+}
+
+/// Sets tokio's clock going, if it stands still.
+pub(super) fn go() {
+    let _went_already = caught(tokio::time::resume);
+}
+
+/// Stops tokio's clock, if it goes.
+pub(super) fn stand_still() {
+    let _stood_already = caught(tokio::time::pause);
+}
+
+/// Stops the clock again, if it was set going to wait for something outside.
+pub(super) fn stop_again(trial: &Trial) {
+    if std::mem::take(&mut trial.noted().resumed) {
+        stand_still();
+    }
+}
