@@ -4,7 +4,7 @@ use proc_macro2::TokenStream as Tokens;
 use quote::{quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Error, Ident, ItemFn, Lit, Token};
+use syn::{Error, FnArg, Ident, ItemFn, Lit, Token, Type};
 
 /// What stands in the brackets, as calls of the builder.
 pub(super) struct Arguments(Vec<Tokens>);
@@ -17,7 +17,10 @@ struct Argument {
 
 impl Parse for Argument {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let key = input.parse()?;
+        let key: Ident = input.parse()?;
+        if !input.peek(Token![=]) {
+            return Err(Error::new(key.span(), format!("write {key} = …; there are {KEYS}")));
+        }
         input.parse::<Token![=]>()?;
         Ok(Self { key, value: input.parse()? })
     }
@@ -26,6 +29,11 @@ impl Parse for Argument {
 impl Parse for Arguments {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let all = Punctuated::<Argument, Token![,]>::parse_terminated(input)?;
+        for (index, argument) in all.iter().enumerate() {
+            if all.iter().take(index).any(|before| before.key == argument.key) {
+                return Err(Error::new(argument.key.span(), format!("`{}` is there twice", argument.key)));
+            }
+        }
         let paused = |argument: &&Argument| matches!(&argument.value, Lit::Str(text) if text.value() == "paused");
         let threads = all.iter().find(|argument| argument.key == "threads");
         if let (Some(threads), Some(_)) = (threads, all.iter().find(paused)) {
@@ -104,6 +112,11 @@ pub(super) fn expand(Arguments(calls): &Arguments, item: ItemFn) -> syn::Result<
     if sig.inputs.len() != 1 {
         return Err(Error::new(name.span(), "it takes one argument: the quietus::Trial"));
     }
+    if let Some(FnArg::Typed(argument)) = sig.inputs.first()
+        && matches!(*argument.ty, Type::ImplTrait(_))
+    {
+        return Err(Error::new_spanned(&argument.ty, "it takes one argument: the quietus::Trial"));
+    }
     let (inputs, output) = (&sig.inputs, &sig.output);
     let text = name.to_string();
     let run = quote_spanned! { name.span() => ::quietus::testing::isolated(module_path!(), #text, agent) };
@@ -145,6 +158,8 @@ mod tests {
             ("grace = \"5\"", "`5` is no time: write 250ms, 10s or 2m"),
             ("budget = 5", "write a time like \"10s\""),
             ("rerun = 1", "rerun is true or false"),
+            ("seed = 1, seed = 2", "`seed` is there twice"),
+            ("paused", "write paused = …; there are how, time, threads, grace, horizon, budget, seed, rerun"),
             ("time = \"paused\", threads = 2", "on several threads tokio's clock cannot be paused"),
             ("speed = 1", "there is no `speed`; there are how, time, threads, grace, horizon, budget, seed, rerun"),
         ] {
@@ -152,6 +167,7 @@ mod tests {
         }
         for (function, text) in [
             ("fn transfer(trial: quietus::Trial) {}", "what is cancelled is an async fn"),
+            ("async fn transfer(trial: impl Clone) {}", "it takes one argument: the quietus::Trial"),
             ("async fn transfer() {}", "it takes one argument: the quietus::Trial"),
             ("async fn transfer<T>(trial: quietus::Trial) {}", "a test has no type parameters"),
         ] {

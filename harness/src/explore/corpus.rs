@@ -10,9 +10,14 @@ const DEEPEST: usize = 16;
 /// An `[agent]` stands near the beginning of a scenario.
 const MOST: u64 = 1 << 20;
 
-/// The scenario files below a directory, in order: `*.toml` with an `[agent]`. Hidden
-/// directories, `target` and `node_modules` are left out, and links are not followed.
+/// The scenario files below a directory, in order: [`toml_files`] with an `[agent]`.
 pub fn scenario_files(directory: &Path) -> Vec<PathBuf> {
+    toml_files(directory).into_iter().filter(|path| has_agent(path)).collect()
+}
+
+/// All `*.toml` below a directory, in order, `Cargo.toml` excepted. Hidden directories,
+/// `target` and `node_modules` are left out, and links to directories are not followed.
+pub fn toml_files(directory: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     collect(directory, &mut files, 0);
     files
@@ -29,7 +34,7 @@ fn collect(directory: &Path, files: &mut Vec<PathBuf>, depth: usize) {
             if !others && !path.is_symlink() && depth < DEEPEST {
                 collect(&path, files, depth + 1);
             }
-        } else if path.extension().is_some_and(|end| end == "toml") && has_agent(&path) {
+        } else if path.extension().is_some_and(|end| end == "toml") && name != "Cargo.toml" {
             files.push(path);
         }
     }
@@ -43,7 +48,7 @@ fn has_agent(path: &Path) -> bool {
     // However it is written: `[agent] # who`, `agent = {…}`.
     let names_it = |line: &str| {
         let words: String = line.split_whitespace().collect();
-        ["[agent]", "agent.", "agent="].iter().any(|start| words.starts_with(start))
+        ["[agent", "agent.", "agent="].iter().any(|start| words.starts_with(start))
     };
     read && String::from_utf8_lossy(&bytes).lines().any(names_it)
 }
@@ -70,6 +75,7 @@ mod tests {
             ("a/c.toml", "  [agent]  \n"),
             ("d.toml", "[agent] # who\n"),
             ("Cargo.toml", "[package]\n"),
+            ("e.toml", "[package]\n"),
             ("target/d.toml", "[agent]\n"),
             (".hidden/e.toml", "[agent]\n"),
             ("f.txt", "[agent]\n"),
@@ -80,6 +86,7 @@ mod tests {
         }
         std::os::unix::fs::symlink(directory.path(), directory.path().join("loop")).expect("writable");
         let names: Vec<PathBuf> = scenario_files(directory.path());
+        assert_eq!(toml_files(directory.path()).len(), names.len() + 1);
         assert_eq!(names, ["a/c.toml", "b.toml", "d.toml"].map(|name| directory.path().join(name)));
     }
 }

@@ -26,7 +26,7 @@ mod sync;
 pub use check::{Check, CheckError, Mapped, Progress, Replayed, check, map, replay};
 pub use choose::Chosen;
 pub use control::Learned;
-pub use corpus::{missing_program, scenario_files};
+pub use corpus::{missing_program, scenario_files, toml_files};
 pub use from_scenario::{DEFAULT_GRACE, WorkspaceError};
 pub use plan::{Planned, Wanted, default_set};
 pub use report::report;

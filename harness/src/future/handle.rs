@@ -66,8 +66,8 @@ pub(super) struct Noted {
     pub(super) panic: Option<String>,
     /// Whether the agent starts tasks in other ways than through this, if that was looked for.
     pub(super) starts_others: bool,
-    /// Whether a thread was started for blocking work.
-    pub(super) blocks: bool,
+    /// How many threads the runtime has. Those for blocking work end as soon as it is done.
+    pub(super) threads: usize,
 }
 
 /// What is there before the agent runs.

@@ -148,6 +148,40 @@ fn most(known: &mut BTreeMap<String, usize>, counts: BTreeMap<String, usize>) {
     }
 }
 
+/// What two undisturbed runs do otherwise: the subjects of findings about results.
+pub(super) fn varies(one: &Seen, other: &Seen) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let course = |seen: &Seen| seen.again.as_ref().map(|again| again.course.clone());
+    if one.course != other.course || course(one) != course(other) {
+        found.insert(OUTPUT.to_owned());
+    }
+    let states = |seen: &Seen| {
+        let first = seen.left.states.iter().map(|(name, state)| ((name.clone(), false), state.now.clone()));
+        let second = seen.again.iter().flat_map(|again| &again.states);
+        first.chain(second.map(|(name, now)| ((name.clone(), true), now.clone()))).collect::<BTreeMap<_, _>>()
+    };
+    let files = |seen: &Seen| {
+        let first = seen.left.files.iter().map(|(name, hash)| ((name.clone(), false), *hash));
+        let second = seen.again.iter().flat_map(|again| &again.files);
+        first.chain(second.map(|(name, hash)| ((name.clone(), true), *hash))).collect::<BTreeMap<_, _>>()
+    };
+    found.extend(differing(&states(one), &states(other)));
+    found.extend(differing(&files(one), &files(other)));
+    found
+}
+
+fn differing<V: PartialEq>(
+    one: &BTreeMap<(String, bool), V>,
+    other: &BTreeMap<(String, bool), V>,
+) -> impl Iterator<Item = String> {
+    let keys: BTreeSet<_> = one.keys().chain(other.keys()).collect();
+    let differ = keys.into_iter().filter(|key| one.get(*key) != other.get(*key));
+    differ.map(|(name, _)| name.clone()).collect::<Vec<_>>().into_iter()
+}
+
+/// The subject of a finding about what a run comes to.
+const OUTPUT: &str = "its output";
+
 fn finished(course: &Course<String>) -> Option<String> {
     match course {
         Course::Finished(output) => Some(output.clone()),
@@ -388,7 +422,7 @@ fn recovery(again: &Again, seen: &Seen, expected: &Expected) -> Vec<Found> {
         }
         let known: Vec<&str> = expected.outputs.iter().map(String::as_str).collect();
         found.push(
-            Found::new(Code::RecoveryDiverged, "its output", "run again, the agent comes to another result", &[])
+            Found::new(Code::RecoveryDiverged, OUTPUT, "run again, the agent comes to another result", &[])
                 .with_evidence([format!("undisturbed  {}", known.join(" or ")), format!("run again    {output}")]),
         );
     }
@@ -578,6 +612,15 @@ mod tests {
         again.files.insert("answer".to_owned(), 9);
         let plan = Plan::once(0, Moment::Await(1), By::Drop);
         assert_eq!(judge(plan, &cancelled("0", "7"), &learn(&seen(), &other)), []);
+    }
+
+    #[test]
+    fn what_varies_is_named_as_in_findings() {
+        let mut other = cancelled("1", "3");
+        other.course = seen().course;
+        let found: Vec<String> = varies(&seen(), &other).into_iter().collect();
+        assert_eq!(found, ["answer", "count", OUTPUT]);
+        assert_eq!(varies(&seen(), &seen()), BTreeSet::new());
     }
 
     #[test]

@@ -70,11 +70,16 @@ fn own_line(stack: &Backtrace) -> Option<String> {
     (!lines.is_empty()).then(|| lines.join(", from "))
 }
 
+/// The innermost lines here that belong to no library.
+pub(super) fn here() -> Option<String> {
+    own_line(&Backtrace::new())
+}
+
 /// Whatever stands around an agent is not the agent.
 const OUTERMOST: &str = "quietus::future::agent::run";
 
 /// Whether this is the agent's and not a library's.
-fn is_own(file: &Path, function: &str) -> bool {
+pub(super) fn is_own(file: &Path, function: &str) -> bool {
     let of_library = |part: &str| matches!(part, "rustc" | "registry" | ".rustup");
     let library = file.components().any(|part| part.as_os_str().to_str().is_some_and(of_library));
     // A path without a root is that of a part of the standard library.

@@ -236,9 +236,10 @@ fn runtime(setup: &Setup, plan: Plan, ask: Ask<'_>, trial: &Trial) -> std::io::R
     };
     builder.enable_all();
     note_others(&mut builder, trial);
-    let noting = trial.clone();
-    // Of a runtime of one thread, those that are started are for blocking work.
-    builder.on_thread_start(move || noting.noted().blocks = true);
+    let (starts, stops) = (trial.clone(), trial.clone());
+    builder.thread_keep_alive(Duration::from_millis(1));
+    builder.on_thread_start(move || starts.noted().threads += 1);
+    builder.on_thread_stop(move || stops.noted().threads -= 1);
     let mut turns = None;
     match setup.workers {
         Some(workers) => {
@@ -328,8 +329,7 @@ async fn again(world: &dyn Runs, before: &Trial, setup: &Setup) -> Again {
         Cancelling::new(future, trial.clone(), Plan::default(), setup.grace).within(setup.horizon(), setup.paused);
     let course = root.await;
     stop_again(&trial);
-    trial.noted().blocks = before.noted().blocks;
-    tasks_end(known, &trial, setup).await;
+    tasks_end(known, before, setup).await;
     let mut states: BTreeMap<_, _> = before.states().into_iter().collect();
     states.extend(trial.states());
     Again {

@@ -1,7 +1,9 @@
 //! Panics of an agent, caught and told where they were, without a word on standard error.
 
+use super::line::{here, is_own};
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook, take_hook};
+use std::path::Path;
 use std::sync::Once;
 
 thread_local! {
@@ -37,7 +39,14 @@ pub(super) fn collected<T>(what: impl FnOnce() -> T) -> (Result<T, String>, Vec<
 fn note(info: &PanicHookInfo<'_>) -> bool {
     SAID.with_borrow_mut(|said| {
         let Some(said) = said else { return false };
-        let place = info.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
+        let at = info.location();
+        let place = at.map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
+        // Where a library panics, the line that called it is more to the point.
+        let of_library = at.is_some_and(|at| Path::new(at.file()).is_absolute() && !is_own(Path::new(at.file()), ""));
+        let place = match of_library.then(here).flatten() {
+            Some(line) => format!("{place}, from {line}"),
+            None => place,
+        };
         said.push(format!("{}{place}", info.payload_as_str().unwrap_or("a panic without a message")));
         true
     })

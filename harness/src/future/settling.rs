@@ -3,7 +3,7 @@
 
 use super::handle::Trial;
 use super::once::Setup;
-use super::own::{self, Own, tree};
+use super::own::{self, Own};
 use super::panics::caught;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -29,8 +29,11 @@ pub(super) async fn tasks_end(known: usize, trial: &Trial, setup: &Setup) {
         tokio::task::yield_now().await;
     }
     until(setup.grace, &|| living() <= known).await;
-    if trial.noted().blocks {
-        work_ends(trial, setup).await;
+    // Threads for blocking work; on several threads the workers are counted with them.
+    let works = || trial.noted().threads > setup.workers.unwrap_or(0);
+    if works() {
+        // A clock that stands still does not jump while somebody works.
+        until(setup.grace, &|| !works()).await;
     }
 }
 
@@ -40,25 +43,6 @@ async fn until(most: Duration, done: &dyn Fn() -> bool) {
     while !done() && began.elapsed() < most {
         sleep(nap).await;
         nap = (nap * 2).min(NAP);
-    }
-}
-
-/// Waits for blocking work. A clock that stands still does not jump before it has ended; by a
-/// real one, it has when the files stay as they are.
-async fn work_ends(trial: &Trial, setup: &Setup) {
-    sleep(Duration::from_millis(1)).await;
-    if setup.paused {
-        return;
-    }
-    let began = Instant::now();
-    let mut before = tree(trial.dir());
-    while began.elapsed() < setup.grace {
-        sleep(Duration::from_millis(5)).await;
-        let now = tree(trial.dir());
-        if now == before {
-            return;
-        }
-        before = now;
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::agent::Startable;
 use super::cancelling::Course;
-use super::judge::{Expected, growth, judge, learn};
+use super::judge::{Expected, growth, judge, learn, varies};
 use super::once::{Ask, Seen, Setup, once};
 use super::plan::{By, Moment, Plan};
 use super::plans::{plans, second};
@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 
 /// How often a trial that did not reach its point is made again.
 const RETRIES: usize = 3;
+
+/// How many more undisturbed runs are looked at before a result is held against an agent.
+const MORE_CONTROLS: usize = 8;
 
 /// What is asked of a sweep.
 #[derive(Debug, Clone)]
@@ -135,7 +138,11 @@ pub(crate) fn sweep(agent: &dyn Startable, wanted: &Wanted, tell: &mut dyn FnMut
     if left > 0 {
         notes.push(format!("{left} trials were not made: the budget was used up"));
     }
+    if control.awaits == 0 {
+        notes.push("it is never suspended, so there is nowhere to cancel it".to_owned());
+    }
     sweep.confirm()?;
+    notes.extend(sweep.drop_what_varies(&control)?);
     Ok(sweep.report(&control, notes))
 }
 
@@ -224,7 +231,12 @@ impl Sweep<'_> {
             shutdown_us: None,
             token: plan.to_string(),
             findings: fingerprints,
-            note: (!reached).then(|| "the agent ended before the point".to_owned()),
+            note: (!reached).then(|| {
+                let by_token = plan.first.is_some_and(|cancel| cancel.by == By::Token);
+                let unasked = by_token && seen.token_asked.is_none();
+                if unasked { "the agent never asked for its token" } else { "the agent ended before the point" }
+                    .to_owned()
+            }),
         });
         Ok(seen)
     }
@@ -235,7 +247,8 @@ impl Sweep<'_> {
             Moment::Await(nth) | Moment::Wake(nth) if cancel.at.task == 0 => self.probes.get(&nth),
             _ => None,
         });
-        named.map_or_else(|| "suspension".to_owned(), |name| format!("probe {name}"))
+        let place = plan.place_text();
+        named.map_or_else(|| place.clone(), |name| format!("probe {name} ({place})"))
     }
 
     /// One run, and what it shows. What may have grown is what has grown three times.
@@ -321,6 +334,28 @@ impl Sweep<'_> {
         Ok(())
     }
 
+    /// Before the result of a run is held against the agent, it is looked whether it is the same
+    /// in more undisturbed runs than two. Drops what is found in what is not; says so.
+    fn drop_what_varies(&mut self, control: &Seen) -> Result<Option<String>, String> {
+        let of_results = |known: &Gathered| matches!(known.found.code, Code::RecoveryDiverged | Code::NotRolledBack);
+        if !self.gathered.iter().any(of_results) {
+            return Ok(None);
+        }
+        let mut varying = BTreeSet::new();
+        for _ in 0..MORE_CONTROLS {
+            varying.extend(varies(control, &self.undisturbed(Ask::default())?));
+        }
+        let chance = |known: &Gathered| of_results(known) && varying.contains(&known.found.subject);
+        let dropped: BTreeSet<String> =
+            self.gathered.iter().filter(|known| chance(known)).map(|known| known.found.fingerprint.clone()).collect();
+        self.gathered.retain(|known| !chance(known));
+        for trial in &mut self.trials {
+            trial.findings.retain(|fingerprint| !dropped.contains(fingerprint));
+        }
+        let names = varying.into_iter().collect::<Vec<_>>().join(", ");
+        Ok((!dropped.is_empty()).then(|| format!("not the same in each undisturbed run, so not compared: {names}")))
+    }
+
     fn report(self, control: &Seen, notes: Vec<String>) -> Run {
         let reached = |trial: &&Trial| trial.outcome.reached();
         let tried = u32::try_from(self.trials.iter().filter(reached).count()).unwrap_or(u32::MAX);
@@ -374,6 +409,8 @@ fn finding(known: Gathered, tried: u32, replay: &(String, String)) -> Finding {
     if let Some(line) = known.line {
         let what = if found.code == Code::Hang { "it waits" } else { "cancelled" };
         evidence.insert(0, format!("{what} at {line}"));
+    } else if found.code == Code::Hang {
+        evidence.push("it waits for what never wakes it, such as std::future::pending: where is not known".to_owned());
     }
     let never_again = known.confirmed.is_some_and(|confirmed| confirmed.hits == 0);
     if never_again {

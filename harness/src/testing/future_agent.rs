@@ -127,8 +127,9 @@ impl FutureAgent {
     /// Says which test it is: its name, and how to replay a trial of it.
     pub(crate) fn test(mut self, path: &str) -> Self {
         path.clone_into(&mut self.wanted.name);
-        let which = if path.is_empty() { String::new() } else { format!(" {path} -- --exact") };
-        self.wanted.replay = (format!("{REPLAY}='"), format!("' cargo test{which}"));
+        let line = replay("\n", path);
+        let (before, after) = line.split_once('\n').unwrap_or_default();
+        self.wanted.replay = (before.to_owned(), after.to_owned());
         self
     }
 
@@ -158,6 +159,9 @@ impl FutureAgent {
 
     /// Makes all trials, and says before each which it is.
     pub(crate) fn sweep_telling(&self, tell: &mut dyn FnMut(&str)) -> Result<Run, String> {
+        if tokio::runtime::Handle::try_current().is_ok() {
+            return Err("a runtime cannot be started inside of another: make it a plain #[test]".to_owned());
+        }
         let mut wanted = self.wanted.clone();
         if let (None, Ok(token)) = (wanted.only, std::env::var(REPLAY)) {
             let plan = token.parse().map_err(|why| format!("{REPLAY} says `{token}`: {why}"))?;
@@ -170,6 +174,7 @@ impl FutureAgent {
     ///
     /// # Panics
     /// When the undisturbed run gives no ground to judge by: it panics itself, or never ends.
+    /// Also inside of a tokio runtime, such as under `#[tokio::test]`.
     #[track_caller]
     #[must_use = "what was found is in it"]
     pub fn sweep(mut self) -> Tested {
@@ -184,6 +189,14 @@ impl FutureAgent {
             Err(why) => panic!("{}: {why}", self.wanted.name),
         }
     }
+}
+
+/// The command line that makes one trial of a test again. Cargo says in the environment of
+/// a test which package it is of.
+pub(super) fn replay(token: &str, test: &str) -> String {
+    let package = std::env::var("CARGO_PKG_NAME").map(|name| format!(" -p {name}")).unwrap_or_default();
+    let which = if test.is_empty() { String::new() } else { format!(" {test} -- --exact") };
+    format!("{REPLAY}='{token}' cargo test{package}{which}")
 }
 
 /// What is in force where the process is not the agent's alone.

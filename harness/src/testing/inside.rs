@@ -31,8 +31,10 @@ pub(super) fn run(socket: &OsStr, agent: FutureAgent) -> ! {
     std::process::exit(i32::from(!told))
 }
 
-/// Goes to the directory in which the test was started.
+/// Goes to the directory in which the test was started, and makes that for temporary files.
 fn go_home() -> Result<(), String> {
+    let temporary = std::env::temp_dir();
+    std::fs::create_dir_all(&temporary).map_err(|error| format!("cannot make {}: {error}", temporary.display()))?;
     let Some(directory) = std::env::var_os(DIRECTORY) else { return Ok(()) };
     std::env::set_current_dir(&directory).map_err(|error| format!("cannot enter {}: {error}", directory.display()))
 }

@@ -1,6 +1,7 @@
 //! Starts a test again in a process of its own, in a cell where there is one to be had,
 //! and says what came of it.
 
+use super::future_agent::replay;
 use super::isolated::{DIRECTORY, INSIDE};
 use super::message::Message;
 use super::tested::Tested;
@@ -60,18 +61,23 @@ pub(super) fn run(path: &str, stuck: Duration) -> Result<(), String> {
                 "nothing happened for {} s, and its process was killed: the agent blocks its thread, where it should wait \
                  with .await. It ran: {}",
                 stuck.as_secs(),
-                at.unwrap_or_else(|| "not yet".to_owned())
+                last_run(at, path)
             ));
         }
         Heard { at, .. } => {
-            return Err(format!(
-                "its own process {} before it was done; it ran: {}",
-                ended.how,
-                at.unwrap_or_else(|| "nothing yet".to_owned())
-            ));
+            return Err(format!("its own process {} before it was done; it ran: {}", ended.how, last_run(at, path)));
         }
     };
     judge(run)
+}
+
+/// What it ran last, and how to run that again.
+fn last_run(at: Option<String>, path: &str) -> String {
+    match at {
+        None => "nothing yet".to_owned(),
+        Some(token) if token.starts_with("q1/") => format!("{token}\nto see that again: {}", replay(&token, path)),
+        Some(what) => what,
+    }
 }
 
 /// Prints what the test printed, where its runner shows or keeps what tests print.
@@ -147,6 +153,10 @@ fn start(path: &str, socket: &str, interrupt: &Interrupt) -> Result<Ended, Strin
         interrupt: interrupt.clone(),
     };
     if let Ok(cells) = cells(&request) {
+        // What others do in the directory of this machine is not the agent's.
+        let temporary = std::env::temp_dir().join(socket);
+        request.environment.retain(|(key, _)| key != "TMPDIR");
+        request.environment.push(("TMPDIR".into(), temporary.into()));
         return run_whole(cells, &request, path);
     }
     // What it starts is held together all the same. The directory of the package stays where

@@ -3,7 +3,7 @@
 
 use super::tested::Tested;
 use crate::driver::Interrupt;
-use crate::explore::{Check, check, missing_program, scenario_files};
+use crate::explore::{Check, check, missing_program, toml_files};
 use crate::scenario::{GuaranteeWish, Scenario, parse};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ pub fn run_scenarios(directory: &str) {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(2);
     let root = Path::new(directory);
-    let mut tests: Vec<Trial> = scenario_files(root).into_iter().map(|file| test(root, file)).collect();
+    let mut tests: Vec<Trial> = toml_files(root).into_iter().map(|file| test(root, file)).collect();
     if tests.is_empty() {
         let why = format!("there are no scenario files (*.toml) in {directory}");
         tests.push(Trial::test("scenarios", || Err(why.into())));
