@@ -68,6 +68,8 @@ pub(super) struct Noted {
     pub(super) starts_others: bool,
     /// How many threads the runtime has. Those for blocking work end as soon as it is done.
     pub(super) threads: usize,
+    /// Whether there was one that is no worker.
+    pub(super) blocks: bool,
 }
 
 /// What is there before the agent runs.

@@ -478,6 +478,7 @@ mod tests {
             polls: Vec::new(),
             probes: BTreeMap::new(),
             token_asked: None,
+            blocks: false,
             heard: false,
             tasks: Vec::new(),
             panics: Vec::new(),

@@ -59,6 +59,8 @@ pub(super) struct Ask<'a> {
     pub(super) turns: bool,
     /// Commands of child processes that have outlived a whole grace.
     pub(super) outlive: Option<&'a BTreeSet<String>>,
+    /// The agent has work done on threads for blocking work.
+    pub(super) blocks: bool,
 }
 
 /// What one run has shown.
@@ -78,6 +80,8 @@ pub(super) struct Seen {
     pub(super) probes: BTreeMap<u32, String>,
     /// How often it had been suspended when it asked for its token.
     pub(super) token_asked: Option<u32>,
+    /// Whether it has work done on threads for blocking work.
+    pub(super) blocks: bool,
     /// Whether somebody listened to the token when it was cancelled.
     pub(super) heard: bool,
     pub(super) tasks: Vec<Task>,
@@ -111,6 +115,7 @@ struct Eyes<'a> {
     /// When it is polled.
     times: bool,
     outlive: &'a BTreeSet<String>,
+    blocks: bool,
     /// This process as it was before.
     before: Option<&'a Own>,
 }
@@ -182,6 +187,7 @@ pub(super) fn once(agent: &dyn Startable, setup: &Setup, plan: Plan, ask: Ask<'_
         turns: turns.as_ref(),
         times: ask.times,
         outlive,
+        blocks: ask.blocks,
         before: before.as_ref(),
     };
     let (inside, mut panics) = collected(|| runtime.block_on(inside(agent, setup, plan, eyes)));
@@ -216,6 +222,7 @@ pub(super) fn once(agent: &dyn Startable, setup: &Setup, plan: Plan, ask: Ask<'_
         polls: std::mem::take(&mut noted.polls),
         probes: std::mem::take(&mut noted.probes),
         token_asked: noted.token_asked,
+        blocks: noted.blocks,
         heard: noted.heard,
         tasks: inside.tasks,
         panics,
@@ -238,7 +245,12 @@ fn runtime(setup: &Setup, plan: Plan, ask: Ask<'_>, trial: &Trial) -> std::io::R
     note_others(&mut builder, trial);
     let (starts, stops) = (trial.clone(), trial.clone());
     builder.thread_keep_alive(Duration::from_millis(1));
-    builder.on_thread_start(move || starts.noted().threads += 1);
+    let workers = setup.workers.unwrap_or(0);
+    builder.on_thread_start(move || {
+        let mut noted = starts.noted();
+        noted.threads += 1;
+        noted.blocks |= noted.threads > workers;
+    });
     builder.on_thread_stop(move || stops.noted().threads -= 1);
     let mut turns = None;
     match setup.workers {
@@ -279,7 +291,7 @@ async fn inside(agent: &dyn Startable, setup: &Setup, plan: Plan, eyes: Eyes<'_>
     if plan.shuts_down() {
         return Inside { course, tasks: Vec::new(), polls, alive: 0, left: None, again: None };
     }
-    tasks_end(of_the_world, trial, setup).await;
+    tasks_end(of_the_world, trial, setup, eyes.blocks).await;
     if let Some(before) = before {
         children_end(before, eyes.outlive, setup).await;
     }
@@ -288,7 +300,7 @@ async fn inside(agent: &dyn Startable, setup: &Setup, plan: Plan, eyes: Eyes<'_>
     let own = tasks.iter().filter(|task| task.alive).count();
     let alive = living().saturating_sub(of_the_world).max(own);
     let left = Some(Left::by(trial, before));
-    let again = if setup.rerun { Some(again(&*world, trial, setup).await) } else { None };
+    let again = if setup.rerun { Some(again(&*world, trial, setup, eyes.blocks).await) } else { None };
     Inside { course, tasks, polls, alive, left, again }
 }
 
@@ -321,7 +333,7 @@ async fn drive(root: Cancelling<String>, trial: &Trial, plan: Plan) -> Course<St
 }
 
 /// A run over what the first one left.
-async fn again(world: &dyn Runs, before: &Trial, setup: &Setup) -> Again {
+async fn again(world: &dyn Runs, before: &Trial, setup: &Setup, blocks: bool) -> Again {
     let trial = Trial::new(before.dir().to_path_buf());
     let known = living();
     let future: Boxed<String> = world.run(trial.clone());
@@ -329,7 +341,7 @@ async fn again(world: &dyn Runs, before: &Trial, setup: &Setup) -> Again {
         Cancelling::new(future, trial.clone(), Plan::default(), setup.grace).within(setup.horizon(), setup.paused);
     let course = root.await;
     stop_again(&trial);
-    tasks_end(known, before, setup).await;
+    tasks_end(known, before, setup, blocks).await;
     let mut states: BTreeMap<_, _> = before.states().into_iter().collect();
     states.extend(trial.states());
     Again {

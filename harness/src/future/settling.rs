@@ -21,7 +21,8 @@ pub(super) fn living() -> usize {
 }
 
 /// Waits until no more tasks live than these, and nobody works for them on another thread.
-pub(super) async fn tasks_end(known: usize, trial: &Trial, setup: &Setup) {
+/// `blocks` says that the agent has such work done.
+pub(super) async fn tasks_end(known: usize, trial: &Trial, setup: &Setup, blocks: bool) {
     for _ in 0..32 {
         if living() <= known {
             break;
@@ -29,6 +30,10 @@ pub(super) async fn tasks_end(known: usize, trial: &Trial, setup: &Setup) {
         tokio::task::yield_now().await;
     }
     until(setup.grace, &|| living() <= known).await;
+    if blocks {
+        // What was handed over before this is begun before this, on a thread that is known of.
+        let _begun = tokio::task::spawn_blocking(|| {}).await;
+    }
     // Threads for blocking work; on several threads the workers are counted with them.
     let works = || trial.noted().threads > setup.workers.unwrap_or(0);
     if works() {

@@ -58,6 +58,8 @@ struct Sweep<'a> {
     obeyed: Option<bool>,
     /// Commands of child processes that have outlived a whole grace.
     outlive: BTreeSet<String>,
+    /// Whether the agent has work done on threads for blocking work.
+    blocks: bool,
     probes: BTreeMap<u32, String>,
 }
 
@@ -80,6 +82,7 @@ pub(crate) fn sweep(agent: &dyn Startable, wanted: &Wanted, tell: &mut dyn FnMut
         gathered: Vec::new(),
         obeyed: None,
         outlive: BTreeSet::new(),
+        blocks: false,
         probes: BTreeMap::new(),
     };
     let control = sweep.undisturbed(Ask { times: true, ..Ask::default() })?;
@@ -167,7 +170,13 @@ impl Sweep<'_> {
     /// One run.
     fn once(&mut self, plan: Plan, ask: Ask<'_>) -> Result<Seen, String> {
         (self.tell)(&if plan == Plan::default() { "undisturbed".to_owned() } else { plan.to_string() });
-        let seen = once(self.agent, &self.wanted.setup, plan, Ask { outlive: Some(&self.outlive), ..ask })?;
+        let seen = once(
+            self.agent,
+            &self.wanted.setup,
+            plan,
+            Ask { outlive: Some(&self.outlive), blocks: self.blocks, ..ask },
+        )?;
+        self.blocks |= seen.blocks;
         let running = seen.left.children.iter().filter(|child| !child.ended);
         self.outlive.extend(running.map(|child| child.command.clone()));
         Ok(seen)
