@@ -4,7 +4,7 @@
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use quietus::driver::Interrupt;
-use quietus::explore::{Check, check, missing_program, scenario_files};
+use quietus::explore::{Check, check, missing_program, toml_files};
 use quietus::scenario::{GuaranteeWish, parse};
 use quietus_reports::{Outcome, Severity};
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ fn main() {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(4);
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let files = scenario_files(root);
+    let files = toml_files(root);
     assert!(!files.is_empty(), "the corpus was found");
     let tests = files
         .into_iter()

@@ -216,14 +216,21 @@ impl Trial {
             now: caught(read).map_err(|panic| format!("reading it panics: {panic}")),
         };
         let told = states.iter().map(|(name, state)| (name.clone(), read(state))).collect();
-        self.noted().states.extend(states);
+        // Some may have been named anew meanwhile.
+        let mut noted = self.noted();
+        for (name, state) in states {
+            noted.states.entry(name).or_insert(state);
+        }
         told
     }
 
     pub(super) fn locks(&self) -> BTreeMap<String, LockState> {
         let locks = std::mem::take(&mut self.noted().locks);
         let told = locks.iter().map(|(name, lock)| (name.clone(), lock.lock_state())).collect();
-        self.noted().locks.extend(locks);
+        let mut noted = self.noted();
+        for (name, lock) in locks {
+            noted.locks.entry(name).or_insert(lock);
+        }
         told
     }
 }

@@ -207,7 +207,7 @@ pub(super) fn once(agent: &dyn Startable, setup: &Setup, plan: Plan, ask: Ask<'_
             end_new_children(&before);
         }
         if setup.own_temporary {
-            own::remove_temporary(&left.temporary);
+            own::remove_new_temporary(&before);
         }
         (before, look())
     });

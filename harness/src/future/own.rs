@@ -88,9 +88,9 @@ pub(super) fn new_children(before: &Own) -> Vec<Child> {
     children().into_iter().filter(|child| !before.children.contains(child)).collect()
 }
 
-/// Removes entries of the directory for temporary files.
-pub(super) fn remove_temporary(names: &BTreeSet<String>) {
-    for name in names {
+/// Removes what was not in the directory for temporary files before.
+pub(super) fn remove_new_temporary(before: &Own) {
+    for name in temporary().difference(&before.temporary) {
         let path = std::env::temp_dir().join(name);
         // What cannot be removed is in the way of the next run, which says so.
         let _removed = match path.symlink_metadata() {
