@@ -30,7 +30,7 @@ fn benches(criterion: &mut Criterion) {
     let act = Act { at: vec!["start".parse().expect("a point")], send: Injection::signal(Signal::TERM) };
     let plan =
         TrialPlan { acts: vec![act], grace: Duration::from_secs(5), stdin: Stdin::Closed, pty: false, pid1: false };
-    let rules = Rules { kind: Kind::Job, survivors: Vec::new(), exit: None, within: None, log: Vec::new() };
+    let rules = Rules::of_kind(Kind::Job);
     for (group, prefix) in [("audit, files the control leaves too", "f"), ("audit, files it does not", "g")] {
         let mut group = criterion.benchmark_group(group);
         for files in [0, 100, 10_000] {

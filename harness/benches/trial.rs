@@ -43,6 +43,8 @@ impl Place {
             prepare: Vec::new(),
             plan,
             record: false,
+            states: Vec::new(),
+            recovery: None,
             interrupt: Interrupt::new().expect("an event"),
         };
         Self { driver, request }

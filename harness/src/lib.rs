@@ -6,8 +6,8 @@
 //!
 //! The rooms, each depending only on those below it (see `ARCHITECTURE.md`):
 //! [`explore`] decides which trials run, [`trial`] is one trial as a table,
-//! [`driver`] runs an agent, [`cell`] is the sealed place, [`audit`] compares
-//! censuses, [`scenario`] reads scenario files, [`mod@model`] holds the words, and
+//! [`driver`] runs an agent, [`state`] reads what it keeps outside itself, [`cell`] is
+//! the sealed place, [`audit`] compares censuses, [`scenario`] reads scenario files, [`mod@model`] holds the words, and
 //! `sys` holds every system call that needs `unsafe`.
 
 pub mod audit;
@@ -20,6 +20,7 @@ pub mod future;
 pub mod guide;
 pub mod model;
 pub mod scenario;
+pub mod state;
 pub mod sys;
 #[cfg(feature = "test")]
 pub mod testing;

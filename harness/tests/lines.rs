@@ -240,6 +240,8 @@ fn stacks(directory: &Path, command: &[&str], at: &str) -> Result<Vec<Vec<String
             pid1: false,
         },
         record: false,
+        states: Vec::new(),
+        recovery: None,
         interrupt: Interrupt::new()?,
     };
     let long = Duration::from_secs(120);

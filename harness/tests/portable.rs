@@ -60,6 +60,8 @@ fn request(directory: &Path, script: &str, plan: TrialPlan) -> Request {
         prepare: Vec::new(),
         plan,
         record: false,
+        states: Vec::new(),
+        recovery: None,
         interrupt: Interrupt::new().expect("an event"),
     }
 }

@@ -183,6 +183,8 @@ fn undisturbed(real: &Real, directory: &Path, record: bool) -> Result<Evidence, 
         prepare: Vec::new(),
         plan: TrialPlan { acts: Vec::new(), grace: long, stdin: Stdin::Closed, pty: false, pid1: false },
         record,
+        states: Vec::new(),
+        recovery: None,
         interrupt: Interrupt::new()?,
     };
     let limits = Limits {

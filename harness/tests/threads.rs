@@ -56,6 +56,8 @@ fn trial(driver: &dyn Driver, directory: &std::path::Path, name: &str, send: Opt
         prepare: Vec::new(),
         plan: TrialPlan { acts, grace: AT_MOST, stdin: Stdin::Closed, pty: false, pid1: false },
         record: false,
+        states: Vec::new(),
+        recovery: None,
         interrupt: Interrupt::new().expect("a descriptor"),
     };
     let limits = Limits {

@@ -129,6 +129,8 @@ fn trial(acts: Vec<Act>, command: &[&str]) -> Result<Done, Failed> {
         prepare: Vec::new(),
         plan: TrialPlan { acts, grace: AT_MOST, stdin: Stdin::Closed, pty: false, pid1: false },
         record: false,
+        states: Vec::new(),
+        recovery: None,
         interrupt: Interrupt::new()?,
     };
     let limits = Limits {

@@ -196,7 +196,12 @@ fn stack(thread: &ThreadRecord) -> Option<String> {
 
 /// The last lines of what the agent wrote.
 fn last_lines(case: Case<'_>, most: usize) -> Vec<String> {
-    let text = String::from_utf8_lossy(&case.evidence.output.tail);
+    last_lines_of(case.evidence, most)
+}
+
+/// The last lines of what was written in a run.
+pub(super) fn last_lines_of(evidence: &crate::model::Evidence, most: usize) -> Vec<String> {
+    let text = String::from_utf8_lossy(&evidence.output.tail);
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     lines.iter().rev().take(most).rev().map(|line| format!("output: {line}")).collect()
 }

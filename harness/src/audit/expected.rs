@@ -3,7 +3,9 @@
 use super::at_exit::{GivenBack, given_back};
 use super::files::is_temporary_place;
 use super::names::{is_lock_name, is_manifest, is_temporary_name, pattern_of};
-use crate::model::{Ended, FileChange, FileKind, FileNode, IpcObject, ProcessId, TerminalState};
+use super::recovery::ExpectedRecovery;
+use super::state::{Known, reading};
+use crate::model::{Ended, FileChange, FileKind, FileNode, IpcObject, ProcessId, Reading, TerminalState};
 use crate::model::{Evidence, Occasion};
 use crate::scenario::Kind;
 use quietus_reports::fingerprint::normalise;
@@ -35,9 +37,41 @@ pub struct Expected {
     pub(super) given_back: BTreeMap<String, GivenBack>,
     /// The agent's working directory, where relative patterns start.
     pub directory: String,
+    /// How they leave what is kept outside the agent, by its name.
+    pub(super) states: BTreeMap<String, Known>,
+    /// How a second start goes.
+    pub recovery: Option<ExpectedRecovery>,
 }
 
 impl Expected {
+    /// Learns how a control leaves each state.
+    pub fn learn_states(&mut self, control: &Evidence) {
+        for reading in &control.after {
+            if let Ok(state) = &reading.state {
+                self.states.entry(reading.name.clone()).or_default().learn(state);
+            }
+        }
+    }
+
+    /// What cannot be judged about states, and the states that cannot be judged at all, in
+    /// words. `before` is what a control found before the agent.
+    pub fn doubtful_states(&self, before: &[Reading]) -> Vec<String> {
+        let mut doubts = Vec::new();
+        for (name, known) in &self.states {
+            let absent = reading(before, name).is_none_or(|before| before.absent);
+            if absent && known.is_absent() {
+                doubts.push(format!(
+                    "the state `{name}` is nowhere, neither before nor after an undisturbed run: is it named right?"
+                ));
+            } else if known.varies_in_all() {
+                doubts.push(format!(
+                    "the state `{name}` is another after each undisturbed run, so it cannot be compared: name a query or a part of it that is the same, or set expect = \"any\""
+                ));
+            }
+        }
+        doubts
+    }
+
     /// Whether a control leaves this path. Names may differ in a random part, in any
     /// directory above too, and where they tell the agent's own pid.
     pub(super) fn has_file(&self, path: &str, leader: Option<ProcessId>) -> bool {

@@ -142,6 +142,7 @@ fn left<'a>(case: Case<'a>) -> Vec<Left<'a>> {
             || case.expected.has_file(path, case.evidence.leader)
             || case.rules.may_remain(path, &case.expected.directory, node)
             || is_excused(path, case)
+            || super::state::is_told(path, case.evidence)
         {
             continue;
         }

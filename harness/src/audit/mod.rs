@@ -12,7 +12,9 @@ mod found;
 mod ipc;
 mod names;
 mod processes;
+mod recovery;
 mod rules;
+mod state;
 mod terminal;
 mod torn;
 
@@ -21,7 +23,9 @@ pub(crate) use files::MAKER_UNKNOWN;
 #[cfg(feature = "test")]
 pub(crate) use files::code_of_name;
 pub use found::Found;
+pub use recovery::{ExpectedRecovery, lost_recovery};
 pub use rules::{Rules, allowed_exit};
+pub use state::unread_states;
 
 use crate::model::Evidence;
 use crate::model::TrialPlan;
@@ -54,6 +58,8 @@ pub fn audit(case: Case<'_>) -> Vec<Found> {
     left.extend(files::torn_files(case));
     left.extend(ipc::left_objects(case));
     left.extend(terminal::left_modes(case));
+    left.extend(state::states(case));
+    recovery::tell_what_became_of(&mut left, case);
     if case.killed {
         let Some(mut hang) = ending::still_running(case) else { return Vec::new() };
         for fact in left.iter().map(|found| format!("after the KILL: {}", found.title)) {
@@ -62,7 +68,7 @@ pub fn audit(case: Case<'_>) -> Vec<Found> {
                 hang.evidence.push(fact);
             }
         }
-        return vec![hang];
+        return std::iter::once(hang).chain(recovery::recovery(case)).collect();
     }
     left.extend(at_exit::held_locks(case));
     let open = at_exit::open_descriptors(case, &left);
@@ -71,6 +77,7 @@ pub fn audit(case: Case<'_>) -> Vec<Found> {
     left.extend(ending::slow(case));
     left.extend(ending::log(case));
     left.extend(processes::zombies(case));
+    left.extend(recovery::recovery(case));
     left
 }
 

@@ -1,8 +1,9 @@
 //! What the scenario says about this agent, as the audit needs it.
 
 use crate::model::{Ended, FileNode, ProcessRecord, Signal, Step, TrialPlan};
-use crate::scenario::{ExpectedExit, Kind, Survivor};
+use crate::scenario::{ExpectedExit, Kind, StateEnd, Survivor};
 use globset::GlobBuilder;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What the scenario says about this agent.
@@ -18,6 +19,8 @@ pub struct Rules {
     pub within: Option<Duration>,
     /// Lines that its cleanup must write.
     pub log: Vec<String>,
+    /// How each state must be found in the end, by its name.
+    pub states: BTreeMap<String, StateEnd>,
 }
 
 fn matches(pattern: &str, text: &str, separator: bool) -> bool {
@@ -29,6 +32,16 @@ fn matches(pattern: &str, text: &str, separator: bool) -> bool {
 }
 
 impl Rules {
+    /// An agent of this kind, of which nothing else is said.
+    pub fn of_kind(kind: Kind) -> Self {
+        Self { kind, survivors: Vec::new(), exit: None, within: None, log: Vec::new(), states: BTreeMap::new() }
+    }
+
+    /// How this state must be found in the end.
+    pub(super) fn end_of(&self, name: &str) -> StateEnd {
+        self.states.get(name).copied().unwrap_or_default()
+    }
+
     /// Whether this process was declared to stay.
     pub(super) fn may_stay(&self, process: &ProcessRecord) -> bool {
         self.survivors.iter().filter_map(|survivor| survivor.process.as_deref()).any(|pattern| {

@@ -47,10 +47,7 @@ fn ran_on(before: SignalMasks, after: SignalMasks) -> Vec<Code> {
         pty: false,
         pid1: false,
     };
-    let (expected, rules) = (
-        Expected::default(),
-        Rules { kind: Kind::Job, survivors: Vec::new(), exit: None, within: None, log: Vec::new() },
-    );
+    let (expected, rules) = (Expected::default(), Rules::of_kind(Kind::Job));
     let case = Case { plan: &plan, killed: true, evidence: &evidence, expected: &expected, rules: &rules };
     audit(case).into_iter().map(|found| found.code).collect()
 }

@@ -23,7 +23,8 @@ pub(crate) use mounts::unescape;
 #[cfg(feature = "test")]
 pub(crate) use processes::children_of;
 pub(crate) use processes::{
-    Depth, activity, listeners, locked_files, look_at, open_known, open_process, read as read_process, unix_sockets,
+    Depth, activity, exclusively_locked_files, listeners, locked_files, look_at, open_known, open_process,
+    read as read_process, unix_sockets,
 };
 pub(crate) use syscall_name::syscall_name;
 pub(crate) use terminal::{Modes, ScreenScanner, state as terminal_state};

@@ -148,6 +148,19 @@ const MOST_LOCKED: usize = 64;
 
 /// The files that one of these processes holds a kernel lock on.
 pub(crate) fn locked_files(proc: impl AsFd + Copy, processes: &[ProcessRecord]) -> BTreeSet<String> {
+    files_with_a_lock(proc, processes, |_| true)
+}
+
+/// The same of locks that nobody else can have at the same time: those for writing.
+pub(crate) fn exclusively_locked_files(proc: impl AsFd + Copy, processes: &[ProcessRecord]) -> BTreeSet<String> {
+    files_with_a_lock(proc, processes, |lock| lock.split_whitespace().any(|word| word == "WRITE"))
+}
+
+fn files_with_a_lock(
+    proc: impl AsFd + Copy,
+    processes: &[ProcessRecord],
+    counts: impl Fn(&str) -> bool,
+) -> BTreeSet<String> {
     let mut locked = BTreeSet::new();
     for process in processes.iter().filter(|process| !process.is_zombie()) {
         let files = |link: &str| link.starts_with('/') && !link.starts_with("/dev/");
@@ -156,7 +169,7 @@ pub(crate) fn locked_files(proc: impl AsFd + Copy, processes: &[ProcessRecord]) 
         let Some(directory) = directory else { continue };
         for (fd, link) in held {
             let text = read_text(&directory, &format!("fdinfo/{fd}")).unwrap_or_default();
-            if text.lines().any(|line| line.starts_with("lock:")) {
+            if text.lines().any(|line| line.starts_with("lock:") && counts(line)) {
                 locked.insert(link.clone());
             }
         }

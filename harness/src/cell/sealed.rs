@@ -242,9 +242,14 @@ impl Cell {
         self.before = files::state_before(self.upper.as_fd(), &self.layers);
     }
 
+    /// Lists every changed path, while processes may run.
+    pub fn look_at_files(&self) -> FileTree {
+        files::changes(self.upper.as_fd(), &self.layers, &self.before)
+    }
+
     /// Ends every process, then lists every changed path.
     pub fn end(&mut self) -> FileTree {
         self.launched.end();
-        files::changes(self.upper.as_fd(), &self.layers, &self.before)
+        self.look_at_files()
     }
 }

@@ -24,6 +24,7 @@ pub struct MockSession {
     evidence: Evidence,
     actions: Arc<Mutex<Vec<Action>>>,
     ticks: u32,
+    again: bool,
 }
 
 impl MockDriver {
@@ -41,7 +42,13 @@ impl Driver for MockDriver {
 
     fn open(&self, request: &Request) -> Result<Box<dyn Session>, DriverError> {
         let (events, evidence) = (self.script)(request);
-        Ok(Box::new(MockSession { events: events.into(), evidence, actions: Arc::clone(&self.actions), ticks: 0 }))
+        Ok(Box::new(MockSession {
+            events: events.into(),
+            evidence,
+            actions: Arc::clone(&self.actions),
+            ticks: 0,
+            again: false,
+        }))
     }
 }
 
@@ -60,7 +67,15 @@ impl Session for MockSession {
         Duration::from_millis(self.ticks.into())
     }
 
+    fn again(&mut self) -> Result<(), DriverError> {
+        self.again = true;
+        Ok(())
+    }
+
     fn finish(self: Box<Self>) -> Result<Evidence, DriverError> {
-        Ok(self.evidence)
+        let mut evidence = self.evidence;
+        // What the script gives as a recovery is what is seen if there is one.
+        evidence.recovered = evidence.recovered.filter(|_| self.again);
+        Ok(evidence)
     }
 }

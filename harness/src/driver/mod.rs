@@ -21,8 +21,10 @@ pub use portable::{Containment, PortableDriver, PortableOptions};
 pub use crate::model::{Evidence, Occasion, OutputTail, Reaped};
 
 use crate::model::{Ended, PointSpec, Step, TrialPlan};
+use crate::state::Oracle;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Runs agents.
@@ -54,6 +56,13 @@ pub trait Session {
     /// Time since the agent was started; zero before.
     fn now(&self) -> Duration;
 
+    /// Takes down what was seen, and makes ready to run the agent again over what it left.
+    /// What is seen from then on is told as its recovery.
+    ///
+    /// # Errors
+    /// When the mechanism itself fails.
+    fn again(&mut self) -> Result<(), DriverError>;
+
     /// Ends whatever is left and hands over what was seen.
     ///
     /// # Errors
@@ -76,8 +85,23 @@ pub struct Request {
     pub plan: TrialPlan,
     /// Whether what the agent does is recorded. That takes the full guarantee.
     pub record: bool,
+    /// Who reads what the agent changes outside itself.
+    pub states: Vec<Arc<dyn Oracle>>,
+    /// How the agent is started again over what it left, if it is.
+    pub recovery: Option<Recovery>,
     /// Ends the trial early when a person asks for it.
     pub interrupt: Interrupt,
+}
+
+/// How an agent is started again over what it left.
+#[derive(Debug, Clone)]
+pub struct Recovery {
+    /// What is run.
+    pub command: Vec<OsString>,
+    /// What it gets and what is done to it, as to a control of its kind.
+    pub plan: TrialPlan,
+    /// How long it may take.
+    pub within: Duration,
 }
 
 /// Why a driver could not do its work.

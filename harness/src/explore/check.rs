@@ -10,16 +10,18 @@ use super::plan::{self, Planned, Wanted, default_set};
 use super::second::trials_of_cleanup;
 use super::sweep::{Aimed, Sweep, coverage};
 use super::swept::{about, refused, wants_to_trace};
-use crate::audit::{Case, Found, Rules, audit};
-use crate::driver::{Action, Driver, DriverError, Interrupt, Request};
+use crate::audit::{Case, Found, Rules, audit, lost_recovery, unread_states};
+use crate::driver::{Action, Driver, DriverError, Interrupt, Recovery, Request};
 use crate::model::{FileTree, Injection, Point, PointSpec, Stdin, Step, Token, TrialPlan};
-use crate::scenario::{Allow, Kind, Second, Strategy};
+use crate::scenario::{Allow, Kind, RecoverSpec, Second, Strategy};
+use crate::state::Oracle;
 use crate::trial::{Limits, Outcome, TrialRecord, What, run_trial};
 use crate::windows::Map;
 use quietus_reports::{AgentKind, Finding, Run, Severity, Trial, Verdict};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What is checked, and how.
@@ -85,6 +87,10 @@ pub struct Check {
     pub private_network: bool,
     /// How many processes and threads it may have.
     pub max_processes: u32,
+    /// Who reads what it changes outside itself.
+    pub states: Vec<Arc<dyn Oracle>>,
+    /// How it is started again over what it left, if it is.
+    pub recover: Option<RecoverSpec>,
 }
 
 /// Why a check gave no run.
@@ -135,6 +141,8 @@ impl Runner<'_> {
             prepare: self.check.prepare.clone(),
             plan: plan.clone(),
             record: false,
+            states: self.check.states.clone(),
+            recovery: None,
             interrupt: self.interrupt.clone(),
         }
     }
@@ -167,8 +175,29 @@ impl Runner<'_> {
         run_trial(self.driver, &request, self.limits(reach, Duration::ZERO, horizon))
     }
 
+    /// A control that is started again over what it leaves.
+    pub(super) fn control_with_recovery(
+        &self,
+        plan: &TrialPlan,
+        learned: &Learned,
+    ) -> Result<TrialRecord, DriverError> {
+        let request = Request { recovery: self.recovery(learned), ..self.request(plan) };
+        run_trial(self.driver, &request, self.limits(self.check.horizon * 6, Duration::ZERO, None))
+    }
+
+    fn recovery(&self, learned: &Learned) -> Option<Recovery> {
+        let (recover, expected) = (self.check.recover.as_ref()?, learned.expected.recovery.as_ref()?);
+        let command = recover.command.as_ref().map(|words| words.iter().map(OsString::from).collect());
+        Some(Recovery {
+            command: command.unwrap_or_else(|| self.check.command.clone()),
+            plan: expected.plan.clone(),
+            within: expected.within,
+        })
+    }
+
     fn trial(&self, plan: &TrialPlan, learned: &Learned, linger: Duration) -> Result<TrialRecord, DriverError> {
-        run_trial(self.driver, &self.request(plan), self.limits(reach(learned), linger, None))
+        let request = Request { recovery: self.recovery(learned), ..self.request(plan) };
+        run_trial(self.driver, &request, self.limits(reach(learned), linger, None))
     }
 
     /// A trial of which all is recorded that the agent does.
@@ -178,7 +207,7 @@ impl Runner<'_> {
         learned: &Learned,
         linger: Duration,
     ) -> Result<TrialRecord, DriverError> {
-        let request = Request { record: true, ..self.request(plan) };
+        let request = Request { record: true, recovery: self.recovery(learned), ..self.request(plan) };
         run_trial(self.driver, &request, self.limits(reach(learned), linger, None))
     }
 
@@ -553,7 +582,8 @@ fn told(
     }
     trial.findings = found.iter().map(|found| found.fingerprint.clone()).collect();
     trial.findings.dedup();
-    if let Some(what) = not_looked_at(&record.evidence.files) {
+    let unread = unread_states(evidence).into_iter().chain(lost_recovery(evidence)).next();
+    if let Some(what) = unread.or_else(|| not_looked_at(&record.evidence.files)) {
         // Nothing found where not everything was looked at is no clean trial.
         if found.is_empty() && trial.outcome != quietus_reports::Outcome::Missed {
             trial.outcome = quietus_reports::Outcome::Inconclusive;

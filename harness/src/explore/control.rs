@@ -2,7 +2,7 @@
 
 use super::check::{Check, CheckError, Progress, Runner};
 use super::sweep::signals;
-use crate::audit::{Expected, Found, audit_control, learn};
+use crate::audit::{Expected, ExpectedRecovery, Found, audit_control, learn, lost_recovery, unread_states};
 use crate::driver::{Event, Evidence, Occasion};
 use crate::model::{
     Act, FileChange, FileNode, Injection, Point, PointSpec, Recording, Signal, Stdin, TrialPlan, format_span,
@@ -169,6 +169,16 @@ pub(super) fn observe(runner: &Runner<'_>, progress: &dyn Progress) -> Result<Le
         }
     };
     let mut learned = conclude(check, kind, stdin.clone(), &first, &second);
+    learn_states(&mut learned.expected, kind, &first, &second)?;
+    if check.recover.is_some() {
+        let acts = match kind {
+            Kind::Job => Vec::new(),
+            Kind::Session => at(Point::Idle, "stdin-eof".parse().expect("a known step")),
+            Kind::Server => at(rest(&first), term()),
+        };
+        let again = plan(check, stdin.clone(), acts);
+        learn_recovery(runner, &mut learned, again, progress)?;
+    }
     if runner.records() {
         // Of a session, the first run did not have the input that the trials have.
         let acts = match kind {
@@ -192,6 +202,50 @@ pub(super) fn observe(runner: &Runner<'_>, progress: &dyn Progress) -> Result<Le
     }
     Ok(learned)
 }
+
+/// Learns how the controls leave what is kept outside the agent.
+fn learn_states(expected: &mut Expected, kind: Kind, first: &Control, second: &Control) -> Result<(), CheckError> {
+    let unread = unread_states(first.evidence()).into_iter().chain(unread_states(second.evidence())).next();
+    if let Some(why) = unread {
+        return Err(CheckError::Control(why));
+    }
+    // What a server holds while it runs is not what it leaves.
+    if kind == Kind::Job {
+        expected.learn_states(first.evidence());
+    }
+    expected.learn_states(second.evidence());
+    match expected.doubtful_states(&first.evidence().before).into_iter().next() {
+        Some(why) => Err(CheckError::Control(why)),
+        None => Ok(()),
+    }
+}
+
+/// Learns how a second start goes over what an undisturbed run leaves.
+fn learn_recovery(
+    runner: &Runner<'_>,
+    learned: &mut Learned,
+    plan: TrialPlan,
+    progress: &dyn Progress,
+) -> Result<(), CheckError> {
+    progress.control("undisturbed, and started again");
+    let declared = runner.check.recover.as_ref().and_then(|recover| recover.within);
+    let within = declared.unwrap_or(learned.duration * 10 + RECOVERY);
+    let expected = ExpectedRecovery { plan: plan.clone(), within, undisturbed: None };
+    learned.expected.expect_recovery(expected.clone());
+    let record = runner.control_with_recovery(&plan, learned)?;
+    if record.outcome == Outcome::Interrupted {
+        return Err(CheckError::Interrupted);
+    }
+    if let Some(why) = unread_states(&record.evidence).into_iter().next().or_else(|| lost_recovery(&record.evidence)) {
+        return Err(CheckError::Control(why));
+    }
+    let undisturbed = record.evidence.recovered.map(|recovered| *recovered);
+    learned.expected.expect_recovery(ExpectedRecovery { undisturbed, ..expected });
+    Ok(())
+}
+
+/// What a second start may take besides ten times the undisturbed run.
+const RECOVERY: Duration = Duration::from_secs(20);
 
 /// Runs one control: its input, its acts, its horizon if not the usual one, and what to call it.
 type RunControl<'a> = dyn Fn(Stdin, Vec<Act>, Option<Duration>, &str) -> Result<Control, CheckError> + 'a;

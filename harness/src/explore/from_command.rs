@@ -37,12 +37,14 @@ impl Check {
             strategy: Strategy::Check,
             exhaustive: false,
             second: None,
-            rules: Rules { kind: Kind::Job, survivors: Vec::new(), exit: None, within: None, log: Vec::new() },
+            rules: Rules::of_kind(Kind::Job),
             allows: Vec::new(),
             today: String::new(),
             replay: ("quietus replay ".to_owned(), String::new()),
             private_network: false,
             max_processes: MOST_PROCESSES,
+            states: Vec::new(),
+            recover: None,
         }
     }
 }

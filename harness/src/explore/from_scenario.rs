@@ -6,8 +6,10 @@ use crate::audit::Rules;
 use crate::cell::MOST_PROCESSES;
 use crate::model::{Act, Injection, Stdin, Step, TrialPlan};
 use crate::scenario::{Kind, Network, Scenario};
+use crate::state::{Scratch, oracle};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Why a scenario cannot be run from where it is.
@@ -44,6 +46,7 @@ impl Check {
         let pty = scenario.agent.pty.unwrap_or_else(|| {
             profile.is_some_and(|profile| profile.pty) || send.as_ref().is_some_and(|send| send.has(Step::PtyHangup))
         });
+        let scratch = Arc::new(Scratch::default());
         let words = |words: &[String]| words.iter().map(OsString::from).collect::<Vec<_>>();
         let own = &scenario.agent.env;
         let mut environment: Vec<(OsString, OsString)> =
@@ -95,12 +98,19 @@ impl Check {
                 exit: scenario.expect.exit.clone(),
                 within: scenario.expect.within,
                 log: scenario.expect.log.clone(),
+                states: scenario
+                    .states
+                    .iter()
+                    .map(|state| (state.name.clone(), state.expect.or(scenario.expect.state).unwrap_or_default()))
+                    .collect(),
             },
             allows: scenario.allows.clone(),
             today: today.to_owned(),
             replay: ("quietus replay ".to_owned(), format!(" --scenario {}", path.display())),
             private_network: scenario.cell.network == Network::Private,
             max_processes: scenario.cell.max_processes.unwrap_or(MOST_PROCESSES),
+            states: scenario.states.iter().map(|state| oracle(state, &scratch)).collect(),
+            recover: scenario.recover.clone(),
         })
     }
 }

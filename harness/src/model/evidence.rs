@@ -1,6 +1,6 @@
 //! What one trial has shown, as plain data for the audit.
 
-use super::{AtExit, Census, Ended, FileTree, IpcObject, ProcessId, Recording, TerminalState};
+use super::{AtExit, Census, Ended, FileTree, IpcObject, ProcessId, Reading, Recording, TerminalState};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -61,6 +61,39 @@ pub struct Evidence {
     pub recording: Option<Recording>,
     /// Calls of the agent that were made to fail.
     pub failed: Vec<FailedCall>,
+    /// The states that the scenario names, before the agent.
+    pub before: Vec<Reading>,
+    /// The same at the end.
+    pub after: Vec<Reading>,
+    /// How it went when the agent was started again over what it left.
+    pub recovered: Option<Box<Recovered>>,
+}
+
+/// The agent started again over what it left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovered {
+    /// How far it came.
+    pub came: Came,
+    /// What was seen. Its files and states are those at its end, as changes since before
+    /// the agent was started for the first time.
+    pub evidence: Evidence,
+}
+
+/// How far an agent came that was started again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Came {
+    /// It did what the control does, and ended.
+    Through,
+    /// It ended before it came to rest, where the control comes to rest.
+    EndedEarly,
+    /// It runs on and waits for something.
+    Blocked,
+    /// It runs on and works, or did not come to rest in time.
+    NotInTime,
+    /// It did not end when it was told to.
+    WouldNotEnd,
+    /// Nothing can be said; the text says why.
+    Lost(String),
 }
 
 /// A call that was made to fail.

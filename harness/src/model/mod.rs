@@ -15,6 +15,7 @@ mod quote;
 mod recording;
 mod signal;
 mod span;
+mod state;
 mod syscall_point;
 mod token;
 
@@ -24,7 +25,7 @@ pub use census::{
     SignalMasks, TerminalState, ThreadRecord,
 };
 pub use ended::Ended;
-pub use evidence::{Evidence, FailedCall, Occasion, OutputTail, Reaped};
+pub use evidence::{Came, Evidence, FailedCall, Occasion, OutputTail, Reaped, Recovered};
 pub use fault::Fault;
 pub use injection::{Injection, InjectionError, Step, Target};
 pub use path::path_text;
@@ -35,5 +36,6 @@ pub use quote::{quote_all, split_quoted};
 pub use recording::{Call, Deed, Disposition, Known, LockType, Recording, Seen, WAITS, succeeded};
 pub use signal::{Signal, SignalError};
 pub use span::{SpanError, format_span, parse_span};
+pub use state::{Reading, State, Trouble};
 pub use syscall_point::{Fits, Side, SyscallPoint};
 pub use token::{Token, TokenError};

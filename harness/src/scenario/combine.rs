@@ -3,6 +3,7 @@
 use super::diagnostic::Diagnostic;
 use super::fields::{Fields, Reader};
 use super::keys::LONGEST_GRACE_HOURS;
+use super::outside;
 use super::spec::{GuaranteeWish, Kind, Network, Scenario, Strategy};
 use crate::model::{Injection, Point, PointSpec, Step};
 use std::collections::HashMap;
@@ -17,6 +18,9 @@ pub(super) struct Sections<'a, 'i> {
     pub(super) terminate: Option<Fields<'a, 'i>>,
     pub(super) explore: Option<Fields<'a, 'i>>,
     pub(super) expect: Option<Fields<'a, 'i>>,
+    pub(super) services: Vec<Fields<'a, 'i>>,
+    pub(super) states: Vec<Fields<'a, 'i>>,
+    pub(super) recover: Option<Fields<'a, 'i>>,
     pub(super) scripts: Vec<Fields<'a, 'i>>,
     pub(super) survivors: Vec<Fields<'a, 'i>>,
     pub(super) allows: Vec<Fields<'a, 'i>>,
@@ -32,6 +36,7 @@ pub(super) fn combine(reader: &mut Reader<'_>, scenario: &Scenario, sections: &S
     injections(reader, scenario, sections);
     guarantee(reader, scenario, sections);
     duplicates(reader, sections);
+    outside::combine(reader, scenario, sections);
 }
 
 fn place(fields: Option<&Fields<'_, '_>>, name: &str) -> Range<usize> {

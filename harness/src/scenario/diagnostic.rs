@@ -10,7 +10,7 @@ use std::fmt;
 use std::ops::Range;
 
 /// Every code of a diagnostic, sorted. A test has a case for each.
-pub const CODES: [&str; 34] = [
+pub const CODES: [&str; 38] = [
     "bad-date",
     "bad-env-name",
     "bad-exit",
@@ -18,6 +18,9 @@ pub const CODES: [&str; 34] = [
     "bad-injection",
     "bad-pattern",
     "bad-point",
+    "bad-pointer",
+    "bad-reference",
+    "bad-service-name",
     "bad-span",
     "conflict",
     "duplicate",
@@ -42,6 +45,7 @@ pub const CODES: [&str; 34] = [
     "unknown-code",
     "unknown-key",
     "unknown-profile",
+    "unknown-service",
     "unknown-value",
     "unused-script",
     "wrong-type",

@@ -33,7 +33,8 @@ const fn later_choice(name: &'static str, doc: &'static str) -> Choice {
 
 /// The headers of the sections that have this key.
 pub(super) fn homes_of(name: &str) -> Vec<&'static str> {
-    let sections: [&'static Section; 8] = [&AGENT, &CELL, &TERMINATE, &EXPLORE, &SCRIPT, &EXPECT, &SURVIVOR, &ALLOW];
+    let sections: [&'static Section; 11] =
+        [&AGENT, &CELL, &SERVICE, &TERMINATE, &EXPLORE, &SCRIPT, &EXPECT, &STATE, &RECOVER, &SURVIVOR, &ALLOW];
     let has = |section: &&Section| section.find(name).is_some_and(|key| !matches!(key.shape, Shape::Later(_)));
     sections.into_iter().filter(has).map(|section| section.header).collect()
 }
@@ -51,9 +52,13 @@ pub(super) static TOP: Section = Section {
         key("expect", Shape::Table(&EXPECT), "What a good ending is."),
         key("survivor", Shape::Tables(&SURVIVOR), "Processes, files and ports that may stay."),
         key("allow", Shape::Tables(&ALLOW), "Known findings that are accepted, with a reason."),
-        later("service", "start services beside the agent"),
-        later("state", "compare the state of databases and repositories"),
-        later("recover", "start the agent again on what it left"),
+        key("service", Shape::Tables(&SERVICE), "Servers that run beside the agent, in its cell."),
+        key(
+            "state",
+            Shape::Tables(&STATE),
+            "What the agent changes outside itself, and how it must be found in the end.",
+        ),
+        key("recover", Shape::Table(&RECOVER), "Whether the agent is started again over what it left."),
     ],
     ..PLAIN_SECTION
 };
@@ -298,10 +303,134 @@ static EXPECT: Section = Section {
                 "Regular expressions; each must match a line of output.",
             )
         },
-        later("state", "check the state against \"rolled back or committed\""),
+        Key {
+            default: Some("\"rolled-back-or-committed\""),
+            ..key("state", Shape::Text(Form::Choice(ENDS)), "How each `[[state]]` must be found in the end.")
+        },
     ],
     ..PLAIN_SECTION
 };
+
+const ENDS: &[Choice] = &[
+    choice("rolled-back", "as before the agent"),
+    choice("committed", "as an undisturbed run leaves it"),
+    choice("rolled-back-or-committed", "one of the two, with nothing in between"),
+    choice("any", "whatever it is; only what is wrong by itself counts: locks, open transactions, damage"),
+];
+
+static STATE: Section = Section {
+    path: "state",
+    header: "[[state]]",
+    doc: "Something that the agent changes outside itself: read before it runs, in the end, and after a recovery.",
+    keys: &[
+        required("kind", Shape::Text(Form::Choice(STATES)), "What it is."),
+        key("name", Shape::Text(Form::Line), "What it is called in reports. Without it, its kind and where it is."),
+        Key {
+            elsewhere: &["file", "database", "repository"],
+            ..key(
+                "path",
+                Shape::Text(Form::Filled),
+                "Of sqlite, git, directory and json: where it is. A relative path starts in the agent's directory.",
+            )
+        },
+        Key {
+            elsewhere: &["files"],
+            ..key(
+                "paths",
+                Shape::List(&Shape::Text(Form::Filled)),
+                "Of files: those that change all together or not at all.",
+            )
+        },
+        key(
+            "pointer",
+            Shape::Text(Form::Plain),
+            "Of json: which value, by its JSON pointer (/a/0/b). Without it, all.",
+        ),
+        Key {
+            elsewhere: &["sql"],
+            ..key(
+                "query",
+                Shape::Text(Form::Filled),
+                "Of sqlite and postgres: what to ask. Without it, all is compared.",
+            )
+        },
+        Key {
+            elsewhere: &["uri", "dsn", "address"],
+            ..key("url", Shape::Text(Form::Filled), "Of postgres, redis and http: where it is.")
+        },
+        key(
+            "command",
+            Shape::List(&Shape::Text(Form::Filled)),
+            "Of command: program and arguments. Its status and its output are the state.",
+        ),
+        key("expect", Shape::Text(Form::Choice(ENDS)), "How it must be found in the end. Without it, `expect.state`."),
+    ],
+    ..PLAIN_SECTION
+};
+
+const STATES: &[Choice] = &[
+    choice("sqlite", "a SQLite database; read from a copy"),
+    later_choice("postgres", "a PostgreSQL database, with what its server says of sessions, transactions and locks"),
+    later_choice("redis", "a Redis database, with its keys that do not expire and its blocked clients"),
+    choice("git", "a git repository"),
+    choice("directory", "a directory with all below it"),
+    choice("files", "files that change all together or not at all"),
+    choice("json", "a value in a JSON file"),
+    later_choice("http", "what a GET request is answered"),
+    choice("command", "what a command says"),
+];
+
+static RECOVER: Section = Section {
+    path: "recover",
+    header: "[recover]",
+    doc: "The agent is started again over what it left: it must end well, with the result of an undisturbed run.",
+    keys: &[
+        key("rerun", Shape::Flag, "Whether the agent's own command is run again."),
+        Key {
+            elsewhere: &["cmd", "run"],
+            ..key("command", Shape::List(&Shape::Text(Form::Filled)), "What is run instead of the agent's own command.")
+        },
+        Key {
+            elsewhere: &["timeout"],
+            ..key(
+                "within",
+                Shape::Text(Form::Span),
+                "How long it may take. Without it, ten times the undisturbed run and 20s.",
+            )
+        },
+    ],
+    exactly_one: &["rerun", "command"],
+    ..PLAIN_SECTION
+};
+
+static SERVICE: Section = Section {
+    path: "service",
+    header: "[[service]]",
+    doc: "A server that runs beside the agent in its cell, new in every trial.",
+    keys: &[
+        required(
+            "name",
+            Shape::Text(Form::Line),
+            "What it is called: letters, digits, - and _. `${service.NAME.url}` stands for its address.",
+        ),
+        required("kind", Shape::Text(Form::Choice(SERVICES)), "What it is."),
+        key("command", Shape::List(&Shape::Text(Form::Filled)), "Of command: program and arguments."),
+        key(
+            "ready",
+            Shape::List(&Shape::Text(Form::Filled)),
+            "Of command: a command that exits with 0 once the service can be used. Without it, at once.",
+        ),
+    ],
+    ..PLAIN_SECTION
+};
+
+const SERVICES: &[Choice] = &[
+    later_choice("postgres", "a PostgreSQL server from this machine's package, on a socket of its own"),
+    later_choice("redis", "a Redis server from this machine's package, on a socket of its own"),
+    choice("command", "a program"),
+    later_choice("llm", "play the endpoint of a language model"),
+    later_choice("proxy", "stand between the agent and a server"),
+];
 
 static SURVIVOR: Section = Section {
     path: "survivor",

@@ -8,6 +8,7 @@ mod combine;
 mod diagnostic;
 mod fields;
 mod keys;
+mod outside;
 mod parse;
 mod schema;
 mod shape;
@@ -23,6 +24,6 @@ pub use diagnostic::{CODES, Diagnostic, Diagnostics};
 pub use parse::parse;
 pub use schema::schema;
 pub use spec::{
-    AgentSpec, Allow, CellSpec, Expect, ExpectedExit, Explore, GuaranteeWish, Kind, Network, Scenario, Script, Second,
-    Strategy, Survivor, Terminate,
+    AgentSpec, Allow, CellSpec, Expect, ExpectedExit, Explore, GuaranteeWish, Kind, Network, RecoverSpec, Scenario,
+    Script, Second, ServiceKind, ServiceSpec, StateEnd, StateKind, StateSpec, Strategy, Survivor, Terminate,
 };

@@ -4,6 +4,7 @@ use super::combine::{Sections, combine};
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::fields::{Fields, Quoted, Reader, Value};
 use super::keys::{AFTER_TEXT, TOP};
+use super::outside;
 use super::shape::{Choice, Form, Shape};
 use super::spec::{
     AgentSpec, Allow, CellSpec, Expect, Explore, GuaranteeWish, Kind, Network, Scenario, Script, Second, Strategy,
@@ -84,6 +85,9 @@ fn scenario(reader: &mut Reader<'_>, top: &Fields<'_, '_>) -> Scenario {
         terminate: reader.table(top, "terminate"),
         explore: reader.table(top, "explore"),
         expect: reader.table(top, "expect"),
+        services: reader.tables(top, "service"),
+        states: reader.tables(top, "state"),
+        recover: reader.table(top, "recover"),
         scripts: reader.tables(top, "script"),
         survivors: reader.tables(top, "survivor"),
         allows: reader.tables(top, "allow"),
@@ -96,6 +100,9 @@ fn scenario(reader: &mut Reader<'_>, top: &Fields<'_, '_>) -> Scenario {
         explore: explore(reader, sections.explore.as_ref(), !sections.scripts.is_empty()),
         scripts: sections.scripts.iter().map(|fields| script(reader, fields)).collect(),
         expect: sections.expect.as_ref().map(|fields| expect(reader, fields)).unwrap_or_default(),
+        services: sections.services.iter().filter_map(|fields| outside::service(reader, fields)).collect(),
+        states: sections.states.iter().filter_map(|fields| outside::state(reader, fields)).collect(),
+        recover: sections.recover.as_ref().and_then(|fields| outside::recover(reader, fields)),
         survivors: sections.survivors.iter().map(|fields| survivor(reader, fields)).collect(),
         allows: sections.allows.iter().filter_map(|fields| allow(reader, fields)).collect(),
     };
@@ -104,7 +111,7 @@ fn scenario(reader: &mut Reader<'_>, top: &Fields<'_, '_>) -> Scenario {
 }
 
 /// The word of a key that takes one of some words.
-fn word(reader: &mut Reader<'_>, fields: &Fields<'_, '_>, name: &str) -> Option<&'static str> {
+pub(super) fn word(reader: &mut Reader<'_>, fields: &Fields<'_, '_>, name: &str) -> Option<&'static str> {
     let Some(Shape::Text(Form::Choice(choices))) = fields.section.find(name).map(|key| &key.shape) else {
         unreachable!("[quietus internal bug] {name} takes no word")
     };
@@ -144,12 +151,12 @@ fn agent(reader: &mut Reader<'_>, fields: Option<&Fields<'_, '_>>) -> AgentSpec 
     agent
 }
 
-fn shape_of(fields: &Fields<'_, '_>, name: &str) -> Option<&'static Shape> {
+pub(super) fn shape_of(fields: &Fields<'_, '_>, name: &str) -> Option<&'static Shape> {
     fields.section.find(name).map(|key| &key.shape)
 }
 
 /// A program and its arguments, of which only the program must not be empty.
-fn command(reader: &mut Reader<'_>, path: &str, shape: &Shape, value: &Value<'_>) -> Vec<String> {
+pub(super) fn command(reader: &mut Reader<'_>, path: &str, shape: &Shape, value: &Value<'_>) -> Vec<String> {
     let words = reader.list(path, shape, value, |_, quoted| Some(quoted.clone())).unwrap_or_default();
     if let Some(program) = words.first().filter(|program| program.text.is_empty()) {
         reader.filled(program);
@@ -227,12 +234,6 @@ fn environment(reader: &mut Reader<'_>, fields: &Fields<'_, '_>) -> BTreeMap<Str
             );
         }
         if let Some(quoted) = reader.quoted(&format!("agent.env.{text}"), &Shape::Text(Form::Plain), value) {
-            if quoted.text.contains("${service.") {
-                reader.report(
-                    Diagnostic::new("not-yet", quoted.span.clone(), "this version cannot start services yet")
-                        .label("no service can be named here"),
-                );
-            }
             environment.insert(text.to_owned(), quoted.text.to_owned());
         }
     }
@@ -299,6 +300,7 @@ fn expect(reader: &mut Reader<'_>, fields: &Fields<'_, '_>) -> Expect {
         exit: reader.many(fields, "exit", Reader::exit),
         within: reader.one(fields, "within", Reader::some_time),
         log: reader.many(fields, "log", Reader::pattern).unwrap_or_default(),
+        state: outside::end(reader, fields, "state"),
     }
 }
 

@@ -24,6 +24,12 @@ pub struct Scenario {
     pub scripts: Vec<Script>,
     /// What a good ending is.
     pub expect: Expect,
+    /// Servers that run beside the agent. Their names differ.
+    pub services: Vec<ServiceSpec>,
+    /// What it changes outside itself. Their names differ.
+    pub states: Vec<StateSpec>,
+    /// How it is started again over what it left, if it is.
+    pub recover: Option<RecoverSpec>,
     /// What may stay.
     pub survivors: Vec<Survivor>,
     /// Known findings that are accepted for a while.
@@ -184,6 +190,123 @@ pub struct Expect {
     pub within: Option<Duration>,
     /// Patterns (syntax of the `regex` crate) of which each must match a line of output.
     pub log: Vec<String>,
+    /// How each state must be found in the end. `None`: rolled back or committed.
+    pub state: Option<StateEnd>,
+}
+
+/// How a state must be found in the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum StateEnd {
+    /// As before the agent.
+    RolledBack,
+    /// As an undisturbed run leaves it.
+    Committed,
+    /// One of the two.
+    #[default]
+    Either,
+    /// Whatever it is.
+    Any,
+}
+
+/// Something that the agent changes outside itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StateSpec {
+    /// What it is called in reports.
+    pub name: String,
+    /// How it must be found in the end. `None`: as `[expect]` says.
+    pub expect: Option<StateEnd>,
+    /// What it is, and where.
+    pub kind: StateKind,
+}
+
+/// What a state is, and where. Relative paths start in the agent's directory.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StateKind {
+    /// A SQLite database.
+    Sqlite {
+        /// Its file.
+        path: String,
+        /// What to ask; nothing for all.
+        query: Option<String>,
+    },
+    /// A PostgreSQL database.
+    Postgres {
+        /// Where it is.
+        url: String,
+        /// What to ask; nothing for all.
+        query: Option<String>,
+    },
+    /// A Redis database.
+    Redis {
+        /// Where it is.
+        url: String,
+    },
+    /// A git repository.
+    Git {
+        /// Its work tree.
+        path: String,
+    },
+    /// A directory.
+    Directory {
+        /// Where it is.
+        path: String,
+    },
+    /// Files that change together.
+    Files {
+        /// Where they are.
+        paths: Vec<String>,
+    },
+    /// A value in a JSON file.
+    Json {
+        /// The file.
+        path: String,
+        /// A JSON pointer.
+        pointer: String,
+    },
+    /// The answer to a GET request.
+    Http {
+        /// Where it goes.
+        url: String,
+    },
+    /// What a command says.
+    Command {
+        /// Program and arguments.
+        command: Vec<String>,
+    },
+}
+
+/// How the agent is started again.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RecoverSpec {
+    /// What is run instead of the agent's own command.
+    pub command: Option<Vec<String>>,
+    /// How long it may take.
+    pub within: Option<Duration>,
+}
+
+/// A server that runs beside the agent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServiceSpec {
+    /// What it is called.
+    pub name: String,
+    /// What it is.
+    pub kind: ServiceKind,
+}
+
+/// What a service is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ServiceKind {
+    /// A PostgreSQL server.
+    Postgres,
+    /// A Redis server.
+    Redis,
+    /// A program.
+    Command {
+        /// Program and arguments.
+        command: Vec<String>,
+        /// Exits with 0 once it can be used. Empty: it can at once.
+        ready: Vec<String>,
+    },
 }
 
 /// One ending that is right.

@@ -150,6 +150,8 @@ fn start(path: &str, socket: &str, interrupt: &Interrupt) -> Result<Ended, Strin
         prepare: Vec::new(),
         plan: TrialPlan { acts: Vec::new(), grace: Duration::ZERO, stdin: Stdin::Closed, pty: false, pid1: false },
         record: false,
+        states: Vec::new(),
+        recovery: None,
         interrupt: interrupt.clone(),
     };
     if let Ok(cells) = cells(&request) {

@@ -2,7 +2,8 @@
 //! table what follows, and has the session do it.
 
 use super::machine::{Limits, Machine, Outcome, State};
-use crate::driver::{Action, Driver, DriverError, Event, Evidence, Request};
+use crate::driver::{Action, Driver, DriverError, Event, Evidence, Request, Session};
+use crate::model::Came;
 use std::time::Duration;
 
 /// One line of the timeline of a trial.
@@ -42,9 +43,40 @@ pub struct TrialRecord {
 /// When the driver cannot make a place for it or fails itself. What an agent
 /// does is never an error.
 pub fn run_trial(driver: &dyn Driver, request: &Request, limits: Limits) -> Result<TrialRecord, DriverError> {
-    let machine = Machine::new(&request.plan, limits);
     let mut session = driver.open(request)?;
     let mut timeline = Vec::new();
+    let outcome = run(&mut *session, &Machine::new(&request.plan, limits), &mut timeline)?;
+    let duration = session.now();
+    let over = matches!(outcome, Outcome::Ended | Outcome::Killed);
+    let Some(recovery) = request.recovery.as_ref().filter(|_| over) else {
+        return Ok(TrialRecord { outcome, evidence: session.finish()?, timeline, duration });
+    };
+    session.again()?;
+    let limits = Limits { reach: recovery.within, horizon: recovery.within, horizon_rounds: 0, ..limits };
+    let second = run(&mut *session, &Machine::new(&recovery.plan, limits), &mut Vec::new())?;
+    let mut evidence = session.finish()?;
+    if let Some(recovered) = &mut evidence.recovered {
+        recovered.came = came(&second);
+    }
+    let outcome = if second == Outcome::Interrupted { second } else { outcome };
+    Ok(TrialRecord { outcome, evidence, timeline, duration })
+}
+
+/// How far an agent came that was started again, from how that went.
+fn came(outcome: &Outcome) -> Came {
+    match outcome {
+        Outcome::Ended => Came::Through,
+        Outcome::Killed => Came::WouldNotEnd,
+        Outcome::Missed => Came::EndedEarly,
+        Outcome::Unreached | Outcome::Busy => Came::NotInTime,
+        Outcome::Idle { .. } => Came::Blocked,
+        Outcome::Lost(why) => Came::Lost(why.clone()),
+        Outcome::Interrupted => Came::Lost("interrupted".to_owned()),
+    }
+}
+
+/// Runs the agent once, until the table says that it is over.
+fn run(session: &mut dyn Session, machine: &Machine, timeline: &mut Vec<Moment>) -> Result<Outcome, DriverError> {
     let (mut state, mut actions) = machine.begin();
     loop {
         for action in actions.drain(..) {
@@ -52,8 +84,7 @@ pub fn run_trial(driver: &dyn Driver, request: &Request, limits: Limits) -> Resu
             session.perform(&action)?;
         }
         if let State::Done(outcome) = state {
-            let duration = session.now();
-            return Ok(TrialRecord { outcome, evidence: session.finish()?, timeline, duration });
+            return Ok(outcome);
         }
         let event = session.next_event()?;
         timeline.push(Moment { at: session.now(), what: What::Happened(event.clone()) });

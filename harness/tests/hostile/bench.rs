@@ -219,6 +219,8 @@ impl Agent<'_> {
             prepare: Vec::new(),
             plan: self.plan(),
             record: false,
+            states: Vec::new(),
+            recovery: None,
             interrupt,
         };
         let limits = Limits {
@@ -245,7 +247,7 @@ impl Agent<'_> {
     /// What the audit says of a trial, where undisturbed nothing is left.
     pub(crate) fn judge(&self, record: &TrialRecord) -> Vec<Found> {
         let expected = learn(&[], Kind::Job, &self.bench.directory().to_string_lossy());
-        let rules = Rules { kind: Kind::Job, survivors: Vec::new(), exit: None, within: None, log: Vec::new() };
+        let rules = Rules::of_kind(Kind::Job);
         audit(Case {
             plan: &self.plan(),
             killed: record.outcome == quietus::trial::Outcome::Killed,

@@ -112,7 +112,7 @@ fn titles(evidence: &Evidence, expected: &Expected) -> Vec<String> {
         pty: false,
         pid1: false,
     };
-    let rules = Rules { kind: Kind::Job, survivors: Vec::new(), exit: None, within: None, log: Vec::new() };
+    let rules = Rules::of_kind(Kind::Job);
     let case = Case { plan: &plan, killed: false, evidence, expected, rules: &rules };
     held_locks(case).into_iter().chain(open_descriptors(case, &[])).map(|found| found.title).collect()
 }

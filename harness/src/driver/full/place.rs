@@ -63,8 +63,16 @@ impl Place for Cell {
         temporary
     }
 
+    fn root(&self) -> BorrowedFd<'_> {
+        Self::root(self)
+    }
+
     fn note_before(&mut self) {
         Self::note_before(self);
+    }
+
+    fn look_at_files(&mut self) -> FileTree {
+        Self::look_at_files(self)
     }
 
     fn end(&mut self) -> FileTree {

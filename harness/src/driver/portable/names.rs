@@ -1,7 +1,7 @@
 //! Between the paths of the agent and those a report shows: the agent runs in a
 //! copy, findings name the original.
 
-use crate::driver::Request;
+use crate::driver::{Recovery, Request};
 use crate::model::Stdin;
 use regex::bytes::{NoExpand, Regex};
 use std::ffi::{OsStr, OsString};
@@ -59,6 +59,13 @@ impl Names {
             command: command(&request.command),
             prepare: request.prepare.iter().map(command).collect(),
             directory: self.copy.clone(),
+            recovery: request.recovery.as_ref().map(|recovery| {
+                let mut moved = Recovery { command: command(&recovery.command), ..recovery.clone() };
+                if let Stdin::File(path) = &mut moved.plan.stdin {
+                    *path = self.to_copy(OsStr::new(path.as_str())).to_string_lossy().into_owned();
+                }
+                moved
+            }),
             ..request.clone()
         };
         let temporary = self.temporary.as_os_str();

@@ -338,6 +338,18 @@ impl Place for Premises {
         temporary
     }
 
+    fn root(&self) -> BorrowedFd<'_> {
+        self.host.as_fd()
+    }
+
+    fn actual(&self, path: &Path) -> PathBuf {
+        PathBuf::from(self.names.to_copy(path.as_os_str()))
+    }
+
+    fn shown(&self, text: &str) -> String {
+        self.names.shown(text)
+    }
+
     fn note_before(&mut self) {
         if self.prepared {
             let mut room = crate::cell::KEPT_TOTAL;
@@ -347,10 +359,14 @@ impl Place for Premises {
         }
     }
 
+    fn look_at_files(&mut self) -> FileTree {
+        let roots: Vec<&Root> = [&self.workspace, &self.temporary].into_iter().flatten().collect();
+        files::changes(&roots, &self.names)
+    }
+
     fn end(&mut self) -> FileTree {
         self.end_processes();
-        let roots: Vec<&Root> = [&self.workspace, &self.temporary].into_iter().flatten().collect();
-        let mut tree = files::changes(&roots, &self.names);
+        let mut tree = self.look_at_files();
         tree.unread.append(&mut self.unread);
         tree
     }

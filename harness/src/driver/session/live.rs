@@ -3,7 +3,9 @@
 use super::open::AGENT;
 use super::output::OutputFollower;
 use super::place::Place;
+use super::recover::{Earlier, Second};
 use super::roles::Roles;
+use super::states::{Asked, Running};
 use super::streams::Streams;
 use crate::cell::{FileWatch, Modes, ScreenScanner};
 use crate::driver::tracer::{News, Tracer};
@@ -11,7 +13,7 @@ use crate::driver::{Action, DriverError, Event, Evidence, Interrupt, Reaped, Req
 use crate::model::{Ended, IpcObject, Point, PointSpec, ProcessId, Step};
 use crate::sys::{Command, Report};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -100,6 +102,16 @@ pub(in crate::driver) struct TrialSession<P> {
     empty: bool,
     interrupt: Interrupt,
     failed: Option<DriverError>,
+    /// Which of the programs is the agent: its first start, or its second.
+    pub(super) agent: u32,
+    /// Who reads the states.
+    pub(super) asked: Vec<Asked>,
+    /// A command of theirs.
+    pub(super) running: Option<Running>,
+    /// The agent's second start, while that is to come.
+    pub(super) second: Option<Second>,
+    /// What was seen before its second start.
+    pub(super) earlier: Option<Earlier>,
 }
 
 impl<P: Place> TrialSession<P> {
@@ -153,6 +165,11 @@ impl<P: Place> TrialSession<P> {
             empty: false,
             interrupt: request.interrupt.clone(),
             failed: None,
+            agent: AGENT,
+            asked: Vec::new(),
+            running: None,
+            second: None,
+            earlier: None,
         }
     }
 
@@ -401,19 +418,25 @@ impl<P: Place> TrialSession<P> {
 
     /// Takes what the init says.
     fn hear(&mut self) {
+        if self.hear_reports() {
+            self.say(Event::Lost(
+                "the init of the trial ended: was it killed by the system for want of memory?".to_owned(),
+            ));
+            return;
+        }
+        self.check_quiet();
+    }
+
+    /// Takes what the init says; says whether it is gone.
+    pub(super) fn hear_reports(&mut self) -> bool {
         for _ in 0..REPORTS_AT_ONCE {
             match self.cell.receive() {
                 Ok(None) => break,
                 Ok(Some(report)) => self.heard(report),
-                Err(_) => {
-                    self.say(Event::Lost(
-                        "the init of the trial ended: was it killed by the system for want of memory?".to_owned(),
-                    ));
-                    return;
-                }
+                Err(_) => return true,
             }
         }
-        self.check_quiet();
+        false
     }
 
     fn heard(&mut self, report: Report) {
@@ -422,8 +445,11 @@ impl<P: Place> TrialSession<P> {
             Report::Started { .. } | Report::HostStarted { .. } => false,
             _ => self.empty,
         };
+        if self.is_of_oracle(&report) {
+            return;
+        }
         match report {
-            Report::Started { program: AGENT, pid } => self.agent_started(pid),
+            Report::Started { program, pid } if program == self.agent => self.agent_started(pid),
             Report::Started { pid, .. } => {
                 self.predicate_pid = Some(pid);
                 if let Some(record) =
@@ -436,7 +462,7 @@ impl<P: Place> TrialSession<P> {
                 self.host =
                     crate::cell::open_process(self.cell.proc(), pid).ok().map(|directory| Started { pid, directory });
             }
-            Report::ExecFailed { program: AGENT, errno } => {
+            Report::ExecFailed { program, errno } if program == self.agent => {
                 let why = match rustix::io::Errno::from_raw_os_error(errno) {
                     rustix::io::Errno::NOEXEC => {
                         "it is no program the kernel can run: a script needs a first line such as #!/bin/sh".to_owned()
@@ -497,6 +523,42 @@ impl<P: Place> TrialSession<P> {
             self.host = None;
         } else if self.started.is_some() && self.evidence.reaped.len() < REAPED {
             self.evidence.reaped.push(Reaped { pid, ended, at });
+        }
+    }
+
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.interrupt.is_raised()
+    }
+
+    pub(super) fn interrupt_event(&self) -> BorrowedFd<'_> {
+        self.interrupt.event()
+    }
+
+    pub(super) fn started(&self) -> Option<Instant> {
+        self.started
+    }
+
+    /// Forgets the course of the first start.
+    pub(super) fn forget(&mut self, undisturbed: bool) {
+        (self.aimed, self.go_on, self.unheld, self.undisturbed) = (0, None, false, undisturbed);
+        (self.predicate_pid, self.leader_pid, self.leader, self.host) = (None, None, None, None);
+        (self.hosted, self.delivered, self.await_quiet, self.empty) = (false, false, false, false);
+        (self.armed, self.started) = (None, None);
+        self.queue.clear();
+        self.timers.clear();
+    }
+
+    /// Takes down all that is not read from files and states.
+    pub(super) fn conclude(&mut self) {
+        self.read_outputs();
+        self.evidence.ipc = self.cell.ipc().into_iter().filter(|object| !self.ipc_before.contains(object)).collect();
+        if let Some(terminal) = self.streams.outputs[0].as_ref().filter(|_| self.terminal) {
+            self.evidence.terminal = Some(crate::cell::terminal_state(self.modes.as_ref(), terminal, &self.screen));
+        }
+        self.evidence.delivered = self.delivered;
+        if let Some(tracer) = &mut self.tracer {
+            tracer.let_go();
+            self.evidence.failed = tracer.failed();
         }
     }
 
@@ -569,7 +631,7 @@ impl<P: Place> Session for TrialSession<P> {
                 self.helpers =
                     self.cell.processes(crate::cell::Depth::Processes).iter().map(|process| process.id).collect();
                 self.ipc_before = self.cell.ipc();
-                self.cell.send(Command::Run { program: AGENT }).map_err(DriverError::system("start the agent"))?;
+                self.cell.send(Command::Run { program: self.agent }).map_err(DriverError::system("start the agent"))?;
             }
             Action::Arm { op, spec } => {
                 self.arm(*op, spec)?;
@@ -612,24 +674,23 @@ impl<P: Place> Session for TrialSession<P> {
         self.started.map_or(Duration::ZERO, |started| started.elapsed())
     }
 
+    fn again(&mut self) -> Result<(), DriverError> {
+        self.start_over()
+    }
+
     fn finish(mut self: Box<Self>) -> Result<Evidence, DriverError> {
-        self.read_outputs();
-        self.evidence.ipc = self.cell.ipc().into_iter().filter(|object| !self.ipc_before.contains(object)).collect();
-        if let Some(terminal) = self.streams.outputs[0].as_ref().filter(|_| self.terminal) {
-            self.evidence.terminal = Some(crate::cell::terminal_state(self.modes.as_ref(), terminal, &self.screen));
-        }
-        self.evidence.delivered = self.delivered;
+        self.conclude();
+        self.evidence.after = self.read_states();
         let end = self.now();
-        if let Some(tracer) = &mut self.tracer {
-            tracer.let_go();
-            self.evidence.failed = tracer.failed();
-        }
         self.evidence.files = self.cell.end();
+        self.evidence.gaps = self.cell.gaps();
         if let Some(tracer) = self.tracer.take() {
             (self.evidence.recording, self.evidence.at_exit) = tracer.join(self.started, end);
         }
-        self.evidence.gaps = self.cell.gaps();
         self.evidence.output = self.follower.into_tail();
-        Ok(self.evidence)
+        Ok(match self.earlier {
+            Some(earlier) => earlier.with(self.evidence),
+            None => self.evidence,
+        })
     }
 }

@@ -7,8 +7,10 @@ mod observe;
 mod open;
 mod output;
 mod place;
+mod recover;
 mod roles;
 mod stacked;
+mod states;
 mod streams;
 
 pub(super) use open::open_in;

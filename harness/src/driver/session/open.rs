@@ -2,7 +2,8 @@
 
 use super::live::TrialSession;
 use super::place::{Build, Place};
-use super::streams;
+use super::recover::Second;
+use super::{states, streams};
 use crate::driver::tracer::{Aim, FarSide, Tracer};
 use crate::driver::{DriverError, Request};
 use crate::model::{Fault, Point, Stdin, Step};
@@ -52,8 +53,28 @@ pub(in crate::driver) fn open_in<P: Place>(
             )?);
         }
     }
+    let mut second = None;
+    let mut second_ends = None;
+    if let Some(recovery) = &request.recovery {
+        let (streams, ends) = streams::for_agent(&recovery.plan.stdin, &request.directory, true)?;
+        let role = Role::Agent { pid1: plan.pid1, hosted: false, terminal: false };
+        let mut program = prepare(&recovery.command, role, ends.stdio, &|| "the command that recovers".to_owned())?;
+        if let Stdin::File(path) = &recovery.plan.stdin {
+            program.read_input_from(&request.directory.join(path)).map_err(|error| DriverError::Command {
+                what: "the command that recovers".to_owned(),
+                why: error.to_string(),
+            })?;
+        }
+        second = Some(Second { program: programs.len() as u32, streams, plan: recovery.plan.clone() });
+        second_ends = Some(ends);
+        programs.push(program);
+    }
+    let (asked, oracle_ends) = states::prepare(&request.states, &mut |command, stdio, name| {
+        programs.push(prepare(command, Role::Helper, stdio, &|| format!("the state `{name}`"))?);
+        Ok(programs.len() as u32 - 1)
+    })?;
     let mut cell = build(&programs, terminal)?;
-    drop((agent_ends, helper_ends));
+    drop((agent_ends, helper_ends, second_ends, oracle_ends));
     let tracer = traced.map(|(tracer, far)| {
         drop(far);
         tracer
@@ -71,9 +92,10 @@ pub(in crate::driver) fn open_in<P: Place>(
     for (index, command) in request.prepare.iter().enumerate() {
         run_helper(&cell, &helper_output, index as u32 + 1, command, request)?;
     }
-    cell.note_before();
     let mut session = TrialSession::new(cell, request, agent_streams, predicates, helper_output, terminal);
-    session.tracer = tracer;
+    (session.tracer, session.second, session.asked) = (tracer, second, asked);
+    session.evidence.before = session.read_states();
+    session.cell.note_before();
     Ok(session)
 }
 

@@ -7,7 +7,7 @@ use crate::model::{FileSize, FileTree, IpcObject, Listener, ProcessRecord};
 use crate::sys::{Command, Program, Report};
 use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::io::Errno;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A place in which programs were prepared and can be run.
 pub(crate) trait Place {
@@ -59,8 +59,24 @@ pub(crate) trait Place {
     /// Directories for temporary files.
     fn temporary(&self, environment: &[(std::ffi::OsString, std::ffi::OsString)]) -> Vec<String>;
 
+    /// Its root directory.
+    fn root(&self) -> BorrowedFd<'_>;
+
+    /// Where a path of the agent is below the root.
+    fn actual(&self, path: &Path) -> PathBuf {
+        path.to_path_buf()
+    }
+
+    /// A text of the agent as it is reported.
+    fn shown(&self, text: &str) -> String {
+        text.to_owned()
+    }
+
     /// Takes the files as they are now as the state before the agent.
     fn note_before(&mut self);
+
+    /// Lists every changed path, while processes may run.
+    fn look_at_files(&mut self) -> FileTree;
 
     /// Ends every process, then lists every changed path.
     fn end(&mut self) -> FileTree;

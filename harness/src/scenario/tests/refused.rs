@@ -31,7 +31,12 @@ cases! {
     missing_keys: "[[script]]\nsend = 'TERM'\n[[allow]]\nexpires = '2030-01-01'\n[agent]\n[agent.stdin]\n[[survivor]]\nreason = 'x'\n";
     wrong_types: "name = 5\n[agent]\ncommand = 'python agent.py'\nprepare = ['git init']\nenv = { PORT = 8080 }\npid1 = 'true'\nstdin = true\nworkspace = ['a']\n[terminate]\ngrace = 5\n[explore]\nrepeat = '3'\nconfirm = 1.5\n[expect]\nexit = [143]\nlog = 'done'\n";
     wrong_tables: "name = 'x'\nscript = ['idle']\nexpect = 'TERM'\n[[agent]]\ncommand = ['a']\n[survivor]\nport = 1\n[[terminate]]\n[allow]\n";
-    not_yet_sections: agent!("workload = ['curl']", "protocol = 'mcp'", "env = { URL = '${service.llm.url}' }", "[[service]]", "name = 'llm'", "[[state]]", "kind = 'sqlite'", "[recover]", "rerun = true", "[expect]", "state = 'rolled-back-or-committed'", "[explore]", "strategy = 'sweep'");
+    not_yet_sections: agent!("workload = ['curl']", "protocol = 'mcp'", "env = { URL = '${service.llm.url}' }", "[[service]]", "name = 'llm'", "kind = 'llm'");
+    states_of_the_wrong_form: agent!("[[state]]", "path = 'a'", "[[state]]", "kind = 'sqlite'", "pointer = 'a.b'", "[[state]]", "kind = 'json'", "path = 'x'", "pointer = 'a.b'", "[[state]]", "kind = 'files'", "path = 'x'", "[[state]]", "kind = 'mysql'", "path = 'x'", "expect = 'rolledback'");
+    states_of_one_name: agent!("[[state]]", "kind = 'git'", "path = '.'", "[[state]]", "kind = 'git'", "path = '.'", "[[state]]", "kind = 'json'", "name = 'n'", "path = 'a'", "[[state]]", "kind = 'json'", "name = 'n'", "path = 'b'");
+    recoveries: agent!("[recover]", "rerun = true", "command = ['a']", "within = 5", "twice = true");
+    recovery_of_nothing: agent!("[recover]", "within = '5s'");
+    services_of_the_wrong_form: agent!("env = { A = '${service.db}', B = '${service.bd.url}', C = '${service.db.port}' }", "[[service]]", "name = 'a b'", "kind = 'command'", "[[service]]", "name = 'db'", "kind = 'command'", "command = ['x']", "[[service]]", "name = 'db'", "kind = 'command'", "command = ['x', '${service.db.url}']");
     not_yet_fuzz: agent!("[explore]", "strategy = 'fuzz'");
     not_yet_injections: agent!("[terminate]", "send = 'TERM,token'", "[[script]]", "at = ['idle']", "send = 'cancel'", "[[script]]", "at = ['start']", "send = 'stall:llm'");
     unknown_values: agent!("kind = 'sever'", "stdin = 'in.txt'", "[cell]", "network = 'none'", "guarantee = 'ful'", "[explore]", "strategy = 'all'");

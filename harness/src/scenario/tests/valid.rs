@@ -68,6 +68,41 @@ at = ["idle"]
 exit = ["TERM", "143", "0"]
 within = "3s"
 log = ["cleanup complete"]
+state = "rolled-back-or-committed"
+
+[[state]]
+kind = "sqlite"
+path = "agent.db"
+query = "SELECT count(*) FROM jobs"
+expect = "committed"
+
+[[state]]
+name = "repository"
+kind = "git"
+path = "."
+
+[[state]]
+kind = "directory"
+path = "out"
+
+[[state]]
+kind = "files"
+paths = ["a.json", "b.json"]
+expect = "rolled-back"
+
+[[state]]
+kind = "json"
+path = "flags.json"
+pointer = "/maintenance"
+expect = "any"
+
+[[state]]
+kind = "command"
+command = ["wc", "-l", "effects"]
+
+[recover]
+rerun = true
+within = "20s"
 
 [[survivor]]
 process = "redis-server*"

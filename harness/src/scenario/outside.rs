@@ -1,0 +1,245 @@
+//! What lies outside the agent: services, states, and a second start over what it left.
+
+use super::combine::Sections;
+use super::diagnostic::Diagnostic;
+use super::fields::{Fields, Reader};
+use super::parse::{command, shape_of, word};
+use super::spec::{RecoverSpec, Scenario, ServiceKind, ServiceSpec, StateEnd, StateKind, StateSpec};
+use super::suggest::{either, nearest};
+use std::collections::HashMap;
+use std::ops::Range;
+use toml::de::DeValue;
+
+/// How a state must be found in the end.
+pub(super) fn end(reader: &mut Reader<'_>, fields: &Fields<'_, '_>, name: &str) -> Option<StateEnd> {
+    Some(match word(reader, fields, name)? {
+        "rolled-back" => StateEnd::RolledBack,
+        "committed" => StateEnd::Committed,
+        "any" => StateEnd::Any,
+        _ => StateEnd::Either,
+    })
+}
+
+/// The keys that go with each kind of state: those it needs, and those it may have.
+const KEYS: [(&str, &[&str], &[&str]); 9] = [
+    ("sqlite", &["path"], &["query"]),
+    ("postgres", &["url"], &["query"]),
+    ("redis", &["url"], &[]),
+    ("git", &["path"], &[]),
+    ("directory", &["path"], &[]),
+    ("files", &["paths"], &[]),
+    ("json", &["path"], &["pointer"]),
+    ("http", &["url"], &[]),
+    ("command", &["command"], &[]),
+];
+
+/// Reports keys that the kind needs or has no use for.
+fn of_kind(reader: &mut Reader<'_>, fields: &Fields<'_, '_>, kind: &str, needs: &[&str], may: &[&str], all: &[&str]) {
+    for name in needs.iter().filter(|name| fields.value(name).is_none()) {
+        let message = format!("`{}` of the kind `{kind}` needs `{name}`", fields.section.header);
+        reader.report(
+            Diagnostic::new("missing-key", fields.span.clone(), message)
+                .label(format!("add `{name}`"))
+                .maybe_help(fields.section.find(name).map(|key| key.doc.to_owned())),
+        );
+    }
+    let strange = all.iter().filter(|name| !needs.contains(name) && !may.contains(name));
+    for name in strange.filter(|name| fields.value(name).is_some()) {
+        let message = format!("the kind `{kind}` has no `{name}`");
+        let has: Vec<&str> = needs.iter().chain(may).copied().collect();
+        reader.report(
+            Diagnostic::new("needless-key", fields.span_of(name), message)
+                .label("it would do nothing")
+                .help(format!("`{kind}` has {}", either(&has))),
+        );
+    }
+}
+
+fn words(reader: &mut Reader<'_>, fields: &Fields<'_, '_>, name: &str) -> Vec<String> {
+    match (fields.value(name), shape_of(fields, name)) {
+        (Some(value), Some(shape)) => command(reader, &fields.section.path_of(name), shape, value),
+        _ => Vec::new(),
+    }
+}
+
+/// `None` where it cannot be read, which has been reported.
+pub(super) fn state(reader: &mut Reader<'_>, fields: &Fields<'_, '_>) -> Option<StateSpec> {
+    let kind = word(reader, fields, "kind");
+    let name = reader.one(fields, "name", Reader::line);
+    let expect = end(reader, fields, "expect");
+    let text = |reader: &mut Reader<'_>, name| reader.one(fields, name, Reader::filled);
+    let path = text(reader, "path");
+    let url = text(reader, "url");
+    let query = text(reader, "query");
+    let paths = reader.many(fields, "paths", Reader::filled).unwrap_or_default();
+    let command = words(reader, fields, "command");
+    let pointer = pointer(reader, fields);
+    let kind = kind?;
+    let (_, needs, may) = KEYS.iter().find(|(known, ..)| *known == kind)?;
+    of_kind(reader, fields, kind, needs, may, &["path", "paths", "pointer", "query", "url", "command"]);
+    let place = path.clone().or(url.clone()).or_else(|| paths.first().cloned()).or_else(|| command.first().cloned());
+    let kind_of = match kind {
+        "sqlite" => StateKind::Sqlite { path: path?, query },
+        "postgres" => StateKind::Postgres { url: url?, query },
+        "redis" => StateKind::Redis { url: url? },
+        "git" => StateKind::Git { path: path? },
+        "directory" => StateKind::Directory { path: path? },
+        "files" if !paths.is_empty() => StateKind::Files { paths },
+        "json" => StateKind::Json { path: path?, pointer: pointer.unwrap_or_default() },
+        "http" => StateKind::Http { url: url? },
+        "command" if !command.is_empty() => StateKind::Command { command },
+        _ => return None,
+    };
+    let name = name.unwrap_or_else(|| format!("{kind} {}", place.unwrap_or_default()));
+    Some(StateSpec { name, expect, kind: kind_of })
+}
+
+/// A JSON pointer (RFC 6901): empty, or it begins with a slash.
+fn pointer(reader: &mut Reader<'_>, fields: &Fields<'_, '_>) -> Option<String> {
+    let quoted = reader.text(fields, "pointer")?;
+    if !quoted.text.is_empty() && !quoted.text.starts_with('/') {
+        let message = format!("`{}` is no JSON pointer", quoted.text);
+        reader.report(
+            Diagnostic::new("bad-pointer", quoted.span.clone(), message)
+                .label("a pointer begins with `/`")
+                .help(format!("write `/{}`", quoted.text.replace('.', "/"))),
+        );
+        return None;
+    }
+    Some(quoted.text.to_owned())
+}
+
+/// `None` where it cannot be read, which has been reported.
+pub(super) fn service(reader: &mut Reader<'_>, fields: &Fields<'_, '_>) -> Option<ServiceSpec> {
+    let kind = word(reader, fields, "kind");
+    let name = reader.text(fields, "name").and_then(|quoted| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if quoted.text.is_empty() || quoted.text.len() > 32 || !quoted.text.bytes().all(plain) {
+            let message = format!("`{}` cannot be the name of a service", quoted.text);
+            reader.report(
+                Diagnostic::new("bad-service-name", quoted.span.clone(), message)
+                    .label("up to 32 letters, digits, `-` and `_`"),
+            );
+            return None;
+        }
+        Some(quoted.text.to_owned())
+    });
+    let (command, ready) = (words(reader, fields, "command"), words(reader, fields, "ready"));
+    let kind = kind?;
+    let (needs, may): (&[&str], &[&str]) = if kind == "command" { (&["command"], &["ready"]) } else { (&[], &[]) };
+    of_kind(reader, fields, kind, needs, may, &["command", "ready"]);
+    let kind = match kind {
+        "postgres" => ServiceKind::Postgres,
+        "redis" => ServiceKind::Redis,
+        _ if command.is_empty() => return None,
+        _ => ServiceKind::Command { command, ready },
+    };
+    Some(ServiceSpec { name: name?, kind })
+}
+
+/// `None` where there is to be no recovery, or it cannot be read.
+pub(super) fn recover(reader: &mut Reader<'_>, fields: &Fields<'_, '_>) -> Option<RecoverSpec> {
+    let rerun = reader.flag(fields, "rerun");
+    let command = words(reader, fields, "command");
+    let within = reader.one(fields, "within", Reader::some_time);
+    match (rerun, command.is_empty()) {
+        (Some(false), true) | (None, true) => None,
+        (_, true) => Some(RecoverSpec { command: None, within }),
+        (_, false) => Some(RecoverSpec { command: Some(command), within }),
+    }
+}
+
+/// Reports what cannot be together.
+pub(super) fn combine(reader: &mut Reader<'_>, scenario: &Scenario, sections: &Sections<'_, '_>) {
+    if let Some(first) = sections.services.first() {
+        reader.report(Diagnostic::new("not-yet", first.span.clone(), "this version cannot start services yet"));
+    }
+    let services: Vec<&str> = scenario.services.iter().map(|service| service.name.as_str()).collect();
+    same_names(reader, services.iter().copied(), &sections.services, "service");
+    same_names(reader, scenario.states.iter().map(|state| state.name.as_str()), &sections.states, "state");
+    let references = [sections.agent.as_ref()]
+        .into_iter()
+        .flatten()
+        .chain(&sections.states)
+        .chain(&sections.services)
+        .chain(sections.recover.as_ref());
+    for fields in references {
+        for (_, value) in fields.table {
+            references_in(reader, value, scenario);
+        }
+    }
+}
+
+fn same_names<'n>(
+    reader: &mut Reader<'_>,
+    names: impl Iterator<Item = &'n str>,
+    tables: &[Fields<'_, '_>],
+    what: &str,
+) {
+    let names: Vec<&str> = names.collect();
+    // Where one could not be read, which table a name is from is not known.
+    if names.len() != tables.len() {
+        return;
+    }
+    let mut seen: HashMap<&str, Range<usize>> = HashMap::new();
+    for (name, fields) in names.into_iter().zip(tables) {
+        let span = fields.span_of("name");
+        match seen.get(name) {
+            Some(first) => reader.report(
+                Diagnostic::new("duplicate", span, format!("two of `[[{what}]]` are called `{name}`"))
+                    .label("again")
+                    .also(first.clone(), "here first")
+                    .help(format!("give each a `name` of its own: reports tell a {what} by it")),
+            ),
+            None => drop(seen.insert(name, span)),
+        }
+    }
+}
+
+/// What can be said of a service.
+const SAID: [&str; 2] = ["url", "directory"];
+
+/// Checks each `${service.NAME.url}` in a value.
+fn references_in(reader: &mut Reader<'_>, value: &toml::Spanned<DeValue<'_>>, scenario: &Scenario) {
+    match value.get_ref() {
+        DeValue::String(text) => {
+            for reference in text.split("${service.").skip(1) {
+                let inside = reference.split_once('}').map(|(inside, _)| inside);
+                reference_is_known(reader, inside, value.span(), scenario);
+            }
+        }
+        DeValue::Array(items) => items.iter().for_each(|item| references_in(reader, item, scenario)),
+        DeValue::Table(table) => table.iter().for_each(|(_, item)| references_in(reader, item, scenario)),
+        _ => {}
+    }
+}
+
+fn reference_is_known(reader: &mut Reader<'_>, inside: Option<&str>, span: Range<usize>, scenario: &Scenario) {
+    let services: Vec<&str> = scenario.services.iter().map(|service| service.name.as_str()).collect();
+    let Some((name, said)) = inside.and_then(|inside| inside.rsplit_once('.')) else {
+        reader.report(
+            Diagnostic::new("bad-reference", span, "this names a service in a way that means nothing")
+                .label("written `${service.NAME.url}`"),
+        );
+        return;
+    };
+    let Some(service) = scenario.services.iter().find(|service| service.name == name) else {
+        let meant = nearest(name, services.iter().copied()).map(|name| format!("did you mean `{name}`?"));
+        let help = meant.unwrap_or_else(|| format!("add a `[[service]]` with name = {name:?}"));
+        reader.report(
+            Diagnostic::new("unknown-service", span, format!("there is no service `{name}`"))
+                .label("no such service")
+                .help(help),
+        );
+        return;
+    };
+    let no_url = said == "url" && matches!(service.kind, ServiceKind::Command { .. });
+    if !SAID.contains(&said) || no_url {
+        let known: &[&str] = if matches!(service.kind, ServiceKind::Command { .. }) { &SAID[1..] } else { &SAID };
+        reader.report(
+            Diagnostic::new("bad-reference", span, format!("the service `{name}` has no `{said}`"))
+                .label("nothing of that name")
+                .help(format!("it has {}", either(known))),
+        );
+    }
+}
