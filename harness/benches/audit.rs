@@ -30,14 +30,16 @@ fn benches(criterion: &mut Criterion) {
     let act = Act { at: vec!["start".parse().expect("a point")], send: Injection::signal(Signal::TERM) };
     let plan =
         TrialPlan { acts: vec![act], grace: Duration::from_secs(5), stdin: Stdin::Closed, pty: false, pid1: false };
-    let rules = Rules { kind: Kind::Job, survivors: Vec::new(), exit: None, within: None, log: Vec::new() };
+    let rules =
+        Rules { kind: Kind::Job, survivors: Vec::new(), exit: None, within: None, log: Vec::new(), released: None };
     for (group, prefix) in [("audit, files the control leaves too", "f"), ("audit, files it does not", "g")] {
         let mut group = criterion.benchmark_group(group);
         for files in [0, 100, 10_000] {
             let control = evidence(files, "f");
             let expected = learn(&[(&control, true), (&control, true)], Kind::Job, "/w");
             let trial = evidence(files, prefix);
-            let case = Case { plan: &plan, killed: false, evidence: &trial, expected: &expected, rules: &rules };
+            let case =
+                Case { plan: &plan, killed: false, evidence: &trial, expected: &expected, rules: &rules, held: &[] };
             group.bench_function(BenchmarkId::from_parameter(files), |bencher| bencher.iter(|| audit(case)));
         }
         group.finish();

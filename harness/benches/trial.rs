@@ -42,6 +42,7 @@ impl Place {
             directory: directory.to_path_buf(),
             prepare: Vec::new(),
             plan,
+            keep: Vec::new(),
             record: false,
             interrupt: Interrupt::new().expect("an event"),
         };

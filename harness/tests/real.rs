@@ -131,7 +131,14 @@ fn wanted(real: &Real, directory: &Path) -> Check {
         horizon: Duration::from_secs(4),
         confirm: 1,
         jobs: 2,
-        rules: Rules { kind: real.kind, survivors: Vec::new(), exit: None, within: None, log: Vec::new() },
+        rules: Rules {
+            kind: real.kind,
+            survivors: Vec::new(),
+            exit: None,
+            within: None,
+            log: Vec::new(),
+            released: None,
+        },
         private_network: true,
         ..Check::of_command(words(real.command), environment, directory.to_path_buf())
     }

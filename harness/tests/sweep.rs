@@ -182,6 +182,7 @@ fn undisturbed(real: &Real, directory: &Path, record: bool) -> Result<Evidence, 
         directory: directory.to_path_buf(),
         prepare: Vec::new(),
         plan: TrialPlan { acts: Vec::new(), grace: long, stdin: Stdin::Closed, pty: false, pid1: false },
+        keep: Vec::new(),
         record,
         interrupt: Interrupt::new()?,
     };

@@ -10,8 +10,10 @@ mod expected;
 mod files;
 mod found;
 mod ipc;
+mod log;
 mod names;
 mod processes;
+mod released;
 mod rules;
 mod terminal;
 mod torn;
@@ -21,6 +23,8 @@ pub(crate) use files::MAKER_UNKNOWN;
 #[cfg(feature = "test")]
 pub(crate) use files::code_of_name;
 pub use found::Found;
+pub use log::unheard;
+pub use released::Resource;
 pub use rules::{Rules, allowed_exit};
 
 use crate::model::Evidence;
@@ -39,6 +43,9 @@ pub struct Case<'a> {
     pub expected: &'a Expected,
     /// What the scenario says.
     pub rules: &'a Rules,
+    /// What the agent had when it was terminated and was to give back, as far as its
+    /// windows tell.
+    pub held: &'a [Resource],
 }
 
 /// Judges one trial.
@@ -69,7 +76,7 @@ pub fn audit(case: Case<'_>) -> Vec<Found> {
     left.extend(open);
     left.extend(ending::status(case));
     left.extend(ending::slow(case));
-    left.extend(ending::log(case));
+    left.extend(log::log(case));
     left.extend(processes::zombies(case));
     left
 }

@@ -1,6 +1,6 @@
 //! What the scenario says about this agent, as the audit needs it.
 
-use crate::model::{Ended, FileNode, ProcessRecord, Signal, Step, TrialPlan};
+use crate::model::{Ended, FileNode, Pattern, ProcessRecord, Signal, Step, TrialPlan};
 use crate::scenario::{ExpectedExit, Kind, Survivor};
 use globset::GlobBuilder;
 use std::time::Duration;
@@ -16,8 +16,10 @@ pub struct Rules {
     pub exit: Option<Vec<ExpectedExit>>,
     /// How soon it must end.
     pub within: Option<Duration>,
-    /// Lines that its cleanup must write.
-    pub log: Vec<String>,
+    /// Lines that its cleanup must write, one after the other.
+    pub log: Vec<Pattern>,
+    /// Finds the lines in which it says what it has released.
+    pub released: Option<Pattern>,
 }
 
 fn matches(pattern: &str, text: &str, separator: bool) -> bool {
@@ -48,6 +50,11 @@ impl Rules {
     /// Whether this file was declared to stay, in any state. A relative pattern
     /// starts at the agent's directory, and may match a directory above the file.
     pub(super) fn may_remain(&self, path: &str, directory: &str, _node: &FileNode) -> bool {
+        self.may_remain_at(path, directory)
+    }
+
+    /// The same, for what may be nowhere by now.
+    pub(super) fn may_remain_at(&self, path: &str, directory: &str) -> bool {
         self.survivors.iter().filter_map(|survivor| survivor.file.as_deref()).any(|pattern| {
             let absolute = if pattern.starts_with('/') {
                 pattern.to_owned()

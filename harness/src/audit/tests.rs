@@ -49,9 +49,9 @@ fn ran_on(before: SignalMasks, after: SignalMasks) -> Vec<Code> {
     };
     let (expected, rules) = (
         Expected::default(),
-        Rules { kind: Kind::Job, survivors: Vec::new(), exit: None, within: None, log: Vec::new() },
+        Rules { kind: Kind::Job, survivors: Vec::new(), exit: None, within: None, log: Vec::new(), released: None },
     );
-    let case = Case { plan: &plan, killed: true, evidence: &evidence, expected: &expected, rules: &rules };
+    let case = Case { plan: &plan, killed: true, evidence: &evidence, expected: &expected, rules: &rules, held: &[] };
     audit(case).into_iter().map(|found| found.code).collect()
 }
 

@@ -95,6 +95,7 @@ impl Check {
                 exit: scenario.expect.exit.clone(),
                 within: scenario.expect.within,
                 log: scenario.expect.log.clone(),
+                released: scenario.expect.released.clone(),
             },
             allows: scenario.allows.clone(),
             today: today.to_owned(),

@@ -10,7 +10,7 @@ use std::fmt;
 use std::ops::Range;
 
 /// Every code of a diagnostic, sorted. A test has a case for each.
-pub const CODES: [&str; 34] = [
+pub const CODES: [&str; 36] = [
     "bad-date",
     "bad-env-name",
     "bad-exit",
@@ -27,6 +27,7 @@ pub const CODES: [&str; 34] = [
     "late-start",
     "missing-key",
     "needless-key",
+    "no-resource-group",
     "no-script",
     "not-one-line",
     "not-yet",
@@ -36,6 +37,7 @@ pub const CODES: [&str; 34] = [
     "portable-cannot",
     "ready-on-job",
     "relative-first-point",
+    "released-without-sweep",
     "second-without-sweep",
     "toml-syntax",
     "too-large",

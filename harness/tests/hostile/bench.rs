@@ -218,6 +218,7 @@ impl Agent<'_> {
             directory: self.bench.directory().to_path_buf(),
             prepare: Vec::new(),
             plan: self.plan(),
+            keep: Vec::new(),
             record: false,
             interrupt,
         };
@@ -245,13 +246,15 @@ impl Agent<'_> {
     /// What the audit says of a trial, where undisturbed nothing is left.
     pub(crate) fn judge(&self, record: &TrialRecord) -> Vec<Found> {
         let expected = learn(&[], Kind::Job, &self.bench.directory().to_string_lossy());
-        let rules = Rules { kind: Kind::Job, survivors: Vec::new(), exit: None, within: None, log: Vec::new() };
+        let rules =
+            Rules { kind: Kind::Job, survivors: Vec::new(), exit: None, within: None, log: Vec::new(), released: None };
         audit(Case {
             plan: &self.plan(),
             killed: record.outcome == quietus::trial::Outcome::Killed,
             evidence: &record.evidence,
             expected: &expected,
             rules: &rules,
+            held: &[],
         })
     }
 }

@@ -112,8 +112,9 @@ fn titles(evidence: &Evidence, expected: &Expected) -> Vec<String> {
         pty: false,
         pid1: false,
     };
-    let rules = Rules { kind: Kind::Job, survivors: Vec::new(), exit: None, within: None, log: Vec::new() };
-    let case = Case { plan: &plan, killed: false, evidence, expected, rules: &rules };
+    let rules =
+        Rules { kind: Kind::Job, survivors: Vec::new(), exit: None, within: None, log: Vec::new(), released: None };
+    let case = Case { plan: &plan, killed: false, evidence, expected, rules: &rules, held: &[] };
     held_locks(case).into_iter().chain(open_descriptors(case, &[])).map(|found| found.title).collect()
 }
 
