@@ -7,6 +7,10 @@ use crate::audit::Resource;
 use crate::model::{Point, PointSpec, SyscallPoint, TrialPlan};
 use crate::windows::{Life, Map, Moment, Thing, Window, pattern_and_number};
 use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// What is made and given back within this time, with no wait between, nobody says to have.
+const A_MOMENT: Duration = Duration::from_millis(100);
 
 /// What an agent has where this plan terminates it first. None where no window says it.
 pub(super) fn held(learned: &Learned, plan: &TrialPlan) -> Option<Vec<Resource>> {
@@ -39,7 +43,11 @@ fn window_at<'a>(map: &'a Map, moments: Option<&[Moment]>, point: &SyscallPoint)
 /// What is live in a window and is given back before the end.
 fn held_in(map: &Map, window: &Window) -> Vec<Resource> {
     let sure = surely(map, window.number);
-    let lives = |life: &&Life| life.first <= sure.0 && sure.1 <= life.last;
+    let lives = |life: &&Life| match &life.thing {
+        // Whether these were there a census of the trial tells.
+        Thing::Process { .. } | Thing::Bound(_) => (life.first..=life.last).contains(&window.number),
+        _ => life.first <= sure.0 && sure.1 <= life.last && !is_momentary(map, life),
+    };
     let lives: Vec<&Life> = map.lives.iter().filter(lives).filter(|life| !map.kept.contains(&life.thing)).collect();
     let directories: BTreeSet<&str> = lives
         .iter()
@@ -72,6 +80,16 @@ fn surely(map: &Map, number: usize) -> (usize, usize) {
     let after = map.windows.iter().skip(number + 1).find(|window| is_own(window));
     let last = map.windows.len().saturating_sub(1);
     (before.map_or(0, |window| window.number), after.map_or(last, |window| window.number))
+}
+
+/// Whether a thing is made and given back at one go, in which nobody waits: a library that
+/// looks whether it can write somewhere, a file that is written and moved into place.
+fn is_momentary(map: &Map, life: &Life) -> bool {
+    let windows = map.windows.iter().skip(life.first).take(life.last + 1 - life.first);
+    let mut waits = windows.filter(|window| window.wait.is_some());
+    let began = map.windows.get(life.first).map_or(Duration::ZERO, |window| window.at);
+    let ended = map.windows.get(life.last + 1).map_or(map.end, |window| window.at);
+    waits.next().is_none() && ended.saturating_sub(began) < A_MOMENT
 }
 
 /// Whether a child of the agent made it that still runs: it is the child's.

@@ -38,8 +38,8 @@ fn recording(calls: &[(String, Call)]) -> Recording {
     let seen = calls.iter().zip(1..).map(|((role, call), at)| Seen {
         role: role.clone(),
         thread: 0,
-        began: Duration::from_millis(at),
-        ended: Some(Duration::from_millis(at)),
+        began: Duration::from_millis(150 * at),
+        ended: Some(Duration::from_millis(150 * at)),
         what: Deed::Call(call.clone()),
     });
     Recording { seen: seen.collect(), end: Duration::from_secs(1), ..Recording::default() }
@@ -101,6 +101,18 @@ fn what_a_child_that_runs_has_made_is_its_own() {
     // It is one child before and after it runs its program.
     let ends = [forks("0", "0.0"), tool(&["/bin/tool"]), makes("0", "/w/a")];
     assert_eq!(each(&ends)[1], "process `/bin/tool`");
+}
+
+#[test]
+fn what_is_given_back_at_once_is_not_asked_for() {
+    let mut run = recording(&[makes("0", "/tmp/probe"), unlinks("0", "/tmp/probe"), makes("0", "/w/a")]);
+    let asked = |run: &Recording| {
+        held_in(&windows(run, run, Duration::MAX), &windows(run, run, Duration::MAX).windows[1]).len()
+    };
+    assert_eq!(asked(&run), 1);
+    run.seen[1].began = run.seen[0].began + Duration::from_millis(1);
+    run.seen[1].ended = Some(run.seen[1].began);
+    assert_eq!(asked(&run), 0);
 }
 
 #[test]
