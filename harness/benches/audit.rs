@@ -37,7 +37,8 @@ fn benches(criterion: &mut Criterion) {
             let control = evidence(files, "f");
             let expected = learn(&[(&control, true), (&control, true)], Kind::Job, "/w");
             let trial = evidence(files, prefix);
-            let case = Case { plan: &plan, killed: false, evidence: &trial, expected: &expected, rules: &rules };
+            let case =
+                Case { plan: &plan, killed: false, evidence: &trial, expected: &expected, rules: &rules, held: &[] };
             group.bench_function(BenchmarkId::from_parameter(files), |bencher| bencher.iter(|| audit(case)));
         }
         group.finish();

@@ -42,6 +42,7 @@ impl Place {
             directory: directory.to_path_buf(),
             prepare: Vec::new(),
             plan,
+            keep: Vec::new(),
             record: false,
             states: Vec::new(),
             recovery: None,

@@ -239,6 +239,7 @@ fn stacks(directory: &Path, command: &[&str], at: &str) -> Result<Vec<Vec<String
             pty: false,
             pid1: false,
         },
+        keep: Vec::new(),
         record: false,
         states: Vec::new(),
         recovery: None,

@@ -59,6 +59,7 @@ fn request(directory: &Path, script: &str, plan: TrialPlan) -> Request {
         directory: directory.to_path_buf(),
         prepare: Vec::new(),
         plan,
+        keep: Vec::new(),
         record: false,
         states: Vec::new(),
         recovery: None,

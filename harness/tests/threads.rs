@@ -55,6 +55,7 @@ fn trial(driver: &dyn Driver, directory: &std::path::Path, name: &str, send: Opt
         directory: directory.to_path_buf(),
         prepare: Vec::new(),
         plan: TrialPlan { acts, grace: AT_MOST, stdin: Stdin::Closed, pty: false, pid1: false },
+        keep: Vec::new(),
         record: false,
         states: Vec::new(),
         recovery: None,

@@ -128,6 +128,7 @@ fn trial(acts: Vec<Act>, command: &[&str]) -> Result<Done, Failed> {
         directory: workspace.clone(),
         prepare: Vec::new(),
         plan: TrialPlan { acts, grace: AT_MOST, stdin: Stdin::Closed, pty: false, pid1: false },
+        keep: Vec::new(),
         record: false,
         states: Vec::new(),
         recovery: None,

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// The signals sent that should end a program. A terminal that hangs up sends HUP.
-fn ending_signals(case: Case<'_>) -> Vec<Signal> {
+pub(super) fn ending_signals(case: Case<'_>) -> Vec<Signal> {
     let steps = case.plan.acts.iter().flat_map(|act| act.send.steps());
     let signals = steps.filter_map(|step| match step {
         Step::Signal(signal, _) => Some(*signal),
@@ -21,7 +21,7 @@ fn ending_signals(case: Case<'_>) -> Vec<Signal> {
     signals.filter(|signal| signal.ends_by_default()).collect()
 }
 
-fn words(signals: &[Signal]) -> String {
+pub(super) fn words(signals: &[Signal]) -> String {
     let mut names: Vec<String> = signals.iter().map(|signal| format!("SIG{signal}")).collect();
     names.dedup();
     names.join(" and ")
@@ -195,7 +195,7 @@ fn stack(thread: &ThreadRecord) -> Option<String> {
 }
 
 /// The last lines of what the agent wrote.
-fn last_lines(case: Case<'_>, most: usize) -> Vec<String> {
+pub(super) fn last_lines(case: Case<'_>, most: usize) -> Vec<String> {
     last_lines_of(case.evidence, most)
 }
 
@@ -286,21 +286,4 @@ pub(super) fn slow(case: Case<'_>) -> Option<Found> {
         )
         .with_origin(leader(case.evidence)),
     )
-}
-
-pub(super) fn log(case: Case<'_>) -> Vec<Found> {
-    let text = String::from_utf8_lossy(&case.evidence.output.tail);
-    case.rules
-        .log
-        .iter()
-        .filter(|line| {
-            !text.contains(line.as_str())
-                && !case.evidence.output.lines.iter().any(|(_, said)| said.contains(line.as_str()))
-        })
-        .map(|line| {
-            Found::new(Code::CleanupNotLogged, line.clone(), format!("the line `{line}` was not written"), &[])
-                .with_origin(leader(case.evidence))
-                .with_evidence(last_lines(case, 4))
-        })
-        .collect()
 }

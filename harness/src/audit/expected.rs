@@ -35,6 +35,8 @@ pub struct Expected {
     /// What each process opens and has no more at its end, by its place in the tree.
     /// Empty where the controls were not traced.
     pub(super) given_back: BTreeMap<String, GivenBack>,
+    /// The lines that were asked for, of each run of a job, which ends by itself.
+    pub(super) said: Vec<Vec<String>>,
     /// The agent's working directory, where relative patterns start.
     pub directory: String,
     /// How they leave what is kept outside the agent, by its name.
@@ -156,6 +158,9 @@ pub fn learn(controls: &[(&Evidence, bool)], kind: Kind, directory: &str) -> Exp
     for (evidence, ended_by_itself) in controls {
         if *ended_by_itself && kind != Kind::Server {
             expected.ended = expected.ended.or(evidence.ended);
+        }
+        if *ended_by_itself && kind == Kind::Job {
+            expected.said.push(evidence.output.kept.iter().map(|line| line.text.clone()).collect());
         }
         for (path, node) in &evidence.files.nodes {
             if is_kept(path, node, *ended_by_itself && kind != Kind::Server, &evidence.temporary, directory) {

@@ -1,5 +1,6 @@
 //! A finding of one trial, before it is counted, confirmed and reported.
 
+use super::log::AT_ONCE;
 use super::names::{pattern_of, series_of};
 use quietus_reports::fingerprint::{fingerprint, normalise};
 use quietus_reports::{Code, Origin, Severity};
@@ -52,6 +53,11 @@ impl Found {
         let mut all = vec![pattern];
         all.extend(self.parts.iter().map(String::as_str));
         self.fingerprint = fingerprint(self.code, &all);
+    }
+
+    /// Whether it is a line that was not written since the signal ended the agent at once.
+    pub(crate) fn is_unhandled(&self) -> bool {
+        self.code == Code::CleanupNotLogged && self.parts == [AT_ONCE]
     }
 
     /// Whether both are the same fault, seen in two runs. Where the names differ

@@ -10,9 +10,11 @@ mod expected;
 mod files;
 mod found;
 mod ipc;
+mod log;
 mod names;
 mod processes;
 mod recovery;
+mod released;
 mod rules;
 mod state;
 mod terminal;
@@ -23,7 +25,9 @@ pub(crate) use files::MAKER_UNKNOWN;
 #[cfg(feature = "test")]
 pub(crate) use files::code_of_name;
 pub use found::Found;
+pub use log::unheard;
 pub use recovery::{ExpectedRecovery, lost_recovery};
+pub use released::Resource;
 pub use rules::{Rules, allowed_exit};
 pub use state::unread_states;
 
@@ -43,6 +47,9 @@ pub struct Case<'a> {
     pub expected: &'a Expected,
     /// What the scenario says.
     pub rules: &'a Rules,
+    /// What the agent had when it was terminated and was to give back, as far as its
+    /// windows tell.
+    pub held: &'a [Resource],
 }
 
 /// Judges one trial.
@@ -75,7 +82,7 @@ pub fn audit(case: Case<'_>) -> Vec<Found> {
     left.extend(open);
     left.extend(ending::status(case));
     left.extend(ending::slow(case));
-    left.extend(ending::log(case));
+    left.extend(log::log(case));
     left.extend(processes::zombies(case));
     left.extend(recovery::recovery(case));
     left

@@ -1,6 +1,6 @@
 //! What the scenario says about this agent, as the audit needs it.
 
-use crate::model::{Ended, FileNode, ProcessRecord, Signal, Step, TrialPlan};
+use crate::model::{Ended, FileNode, Pattern, ProcessRecord, Signal, Step, TrialPlan};
 use crate::scenario::{ExpectedExit, Kind, StateEnd, Survivor};
 use globset::GlobBuilder;
 use std::collections::BTreeMap;
@@ -17,8 +17,10 @@ pub struct Rules {
     pub exit: Option<Vec<ExpectedExit>>,
     /// How soon it must end.
     pub within: Option<Duration>,
-    /// Lines that its cleanup must write.
-    pub log: Vec<String>,
+    /// Lines that its cleanup must write, one after the other.
+    pub log: Vec<Pattern>,
+    /// Finds the lines in which it says what it has released.
+    pub released: Option<Pattern>,
     /// How each state must be found in the end, by its name.
     pub states: BTreeMap<String, StateEnd>,
 }
@@ -34,7 +36,15 @@ fn matches(pattern: &str, text: &str, separator: bool) -> bool {
 impl Rules {
     /// An agent of this kind, of which nothing else is said.
     pub fn of_kind(kind: Kind) -> Self {
-        Self { kind, survivors: Vec::new(), exit: None, within: None, log: Vec::new(), states: BTreeMap::new() }
+        Self {
+            kind,
+            survivors: Vec::new(),
+            exit: None,
+            within: None,
+            log: Vec::new(),
+            released: None,
+            states: BTreeMap::new(),
+        }
     }
 
     /// How this state must be found in the end.
@@ -61,6 +71,11 @@ impl Rules {
     /// Whether this file was declared to stay, in any state. A relative pattern
     /// starts at the agent's directory, and may match a directory above the file.
     pub(super) fn may_remain(&self, path: &str, directory: &str, _node: &FileNode) -> bool {
+        self.may_remain_at(path, directory)
+    }
+
+    /// The same, for what may be nowhere by now.
+    pub(super) fn may_remain_at(&self, path: &str, directory: &str) -> bool {
         self.survivors.iter().filter_map(|survivor| survivor.file.as_deref()).any(|pattern| {
             let absolute = if pattern.starts_with('/') {
                 pattern.to_owned()

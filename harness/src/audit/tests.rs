@@ -48,7 +48,7 @@ fn ran_on(before: SignalMasks, after: SignalMasks) -> Vec<Code> {
         pid1: false,
     };
     let (expected, rules) = (Expected::default(), Rules::of_kind(Kind::Job));
-    let case = Case { plan: &plan, killed: true, evidence: &evidence, expected: &expected, rules: &rules };
+    let case = Case { plan: &plan, killed: true, evidence: &evidence, expected: &expected, rules: &rules, held: &[] };
     audit(case).into_iter().map(|found| found.code).collect()
 }
 

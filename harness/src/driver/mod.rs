@@ -20,7 +20,7 @@ pub use portable::{Containment, PortableDriver, PortableOptions};
 
 pub use crate::model::{Evidence, Occasion, OutputTail, Reaped};
 
-use crate::model::{Ended, PointSpec, Step, TrialPlan};
+use crate::model::{Ended, Pattern, PointSpec, Step, TrialPlan};
 use crate::state::Oracle;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -83,6 +83,8 @@ pub struct Request {
     pub prepare: Vec<Vec<OsString>>,
     /// What is planned.
     pub plan: TrialPlan,
+    /// Lines of output that match one of these are kept, wherever they come.
+    pub keep: Vec<Pattern>,
     /// Whether what the agent does is recorded. That takes the full guarantee.
     pub record: bool,
     /// Who reads what the agent changes outside itself.

@@ -1,16 +1,19 @@
 //! Why a termination left what it left, as far as the windows tell. Pure.
 
-use crate::model::{Injection, Signal, Step, Target};
+use crate::model::{Injection, Pattern, Signal, Step, Target};
 use crate::windows::{Map, Prediction, Window};
-use quietus_reports::{Finding, Group};
+use quietus_reports::{Code, Finding, Group, Severity};
 use std::collections::BTreeSet;
 
 /// Says of what was left that the signal ended the agent by its default action: since
 /// it has no handler, not yet, or no more. `seen` are the windows in which it was left.
-pub(super) fn blame(finding: &mut Finding, map: &Map, send: &Injection, seen: &BTreeSet<usize>) {
+/// The same of a line that was not written (`lines` are those demanded): that nobody can
+/// write it before there is a handler is a warning.
+pub(super) fn blame(finding: &mut Finding, map: &Map, send: &Injection, seen: &BTreeSet<usize>, lines: &[Pattern]) {
     let [Step::Signal(signal, Target::Leader | Target::Group)] = send.steps() else { return };
+    let is_silent = finding.code == Code::CleanupNotLogged;
     let about_ending = matches!(finding.code.group(), Group::Ending | Group::Descriptors);
-    if finding.cause.is_some() || about_ending || *signal == Signal::KILL {
+    if !is_silent && (finding.cause.is_some() || about_ending) || *signal == Signal::KILL {
         return;
     }
     let ends = |window: &Window| matches!(map.predict(window, *signal), Prediction::Leaks(_) | Prediction::Mapped(_));
@@ -21,7 +24,10 @@ pub(super) fn blame(finding: &mut Finding, map: &Map, send: &Injection, seen: &B
     let handles = |window: &&Window| matches!(map.predict(window, *signal), Prediction::Handled(_));
     let before = map.windows.iter().take(*first).rev().find(handles);
     let after = map.windows.iter().skip(last + 1).find(handles);
-    finding.cause = match (before, after) {
+    if is_silent && before.is_none() && after.is_some() && lines.iter().any(|line| line.as_str() == finding.subject) {
+        finding.severity = finding.severity.min(Severity::Warn);
+    }
+    let cause = match (before, after) {
         (None, None) if !map.windows.iter().any(|window| handles(&window)) => {
             Some(format!("SIG{signal} has its default action all the time: the agent ends without cleaning up"))
         }
@@ -35,6 +41,7 @@ pub(super) fn blame(finding: &mut Finding, map: &Map, send: &Injection, seen: &B
         )),
         _ => None,
     };
+    finding.cause = cause.or(finding.cause.take());
 }
 
 #[cfg(test)]
@@ -82,7 +89,7 @@ mod tests {
             token: String::new(),
             replay: String::new(),
         };
-        blame(&mut finding, &map(windows), &send.parse().expect("an injection"), &seen.iter().copied().collect());
+        blame(&mut finding, &map(windows), &send.parse().expect("an injection"), &seen.iter().copied().collect(), &[]);
         finding.cause
     }
 

@@ -4,13 +4,14 @@ use super::again::addressed_again;
 use super::blame::blame;
 use super::control::{self, Learned};
 use super::gather::Gatherer;
+use super::held::held;
 use super::origin::trace_to_maker;
 use super::parallel::in_parallel;
 use super::plan::{self, Planned, Wanted, default_set};
 use super::second::trials_of_cleanup;
 use super::sweep::{Aimed, Sweep, coverage};
 use super::swept::{about, refused, wants_to_trace};
-use crate::audit::{Case, Found, Rules, audit, lost_recovery, unread_states};
+use crate::audit::{Case, Found, Rules, audit, lost_recovery, unheard, unread_states};
 use crate::driver::{Action, Driver, DriverError, Interrupt, Recovery, Request};
 use crate::model::{FileTree, Injection, Point, PointSpec, Stdin, Step, Token, TrialPlan};
 use crate::scenario::{Allow, Kind, RecoverSpec, Second, Strategy};
@@ -140,6 +141,7 @@ impl Runner<'_> {
             directory: self.check.directory.clone(),
             prepare: self.check.prepare.clone(),
             plan: plan.clone(),
+            keep: self.check.rules.log.iter().chain(&self.check.rules.released).cloned().collect(),
             record: false,
             states: self.check.states.clone(),
             recovery: None,
@@ -211,22 +213,35 @@ impl Runner<'_> {
         run_trial(self.driver, &request, self.limits(reach(learned), linger, None))
     }
 
-    fn judge(&self, plan: &TrialPlan, record: &TrialRecord, learned: &Learned, rules: &Rules) -> Vec<Found> {
+    fn judge(&self, plan: &TrialPlan, record: &TrialRecord, learned: &Learned, rules: &Rules) -> Judged {
         let killed = match record.outcome {
             Outcome::Killed => true,
             Outcome::Ended if record.evidence.delivered => false,
-            _ => return Vec::new(),
+            _ => return Judged::default(),
         };
         let expected = &learned.expected;
-        let mut found = audit(Case { plan, killed, evidence: &record.evidence, expected, rules });
+        let held = rules.released.as_ref().map(|_| held(learned, plan));
+        let unknown = held == Some(None);
+        let held = held.flatten().unwrap_or_default();
+        let case = Case { plan, killed, evidence: &record.evidence, expected, rules, held: &held };
+        let mut found = audit(case);
         // What was recorded knows a random name better than one look at it.
         for one in &mut found {
             if let Some(pattern) = learned.map.as_ref().and_then(|map| map.pattern(&one.subject)) {
                 one.identify_by(pattern);
             }
         }
-        found
+        let unasked = || "what the agent was to release here no window of the control says".to_owned();
+        Judged { found, unclear: unheard(case).or_else(|| unknown.then(unasked)) }
     }
+}
+
+/// What is said of a trial.
+#[derive(Default)]
+struct Judged {
+    found: Vec<Found>,
+    /// What could not be looked at, so that nothing found is not clean.
+    unclear: Option<String>,
 }
 
 /// How long a point is waited for: a loaded machine is slower than the control was.
@@ -344,6 +359,9 @@ pub fn check(
         .map(|(_, (planned, _))| planned.plan.clone())
         .collect();
     gatherer.excuse_starting_pid1(&ended_well);
+    if swept.is_none() {
+        gatherer.excuse_not_yet_handled(&ended_well);
+    }
     for (trial, (_, indices)) in trials.iter_mut().zip(&shown) {
         trial.findings = indices.iter().filter_map(|index| gatherer.fingerprint(*index)).collect();
     }
@@ -357,7 +375,7 @@ pub fn check(
         let send = check.send.clone().unwrap_or_else(Injection::usual);
         for finding in &mut findings {
             trace_to_maker(finding, map, &recorded.recording, &check.command);
-            blame(finding, map, &send, &left_in(finding, &trials, &shown));
+            blame(finding, map, &send, &left_in(finding, &trials, &shown), &check.rules.log);
         }
     }
     // One that was refused what it does by itself shows how it fails, not how it is terminated.
@@ -570,7 +588,7 @@ fn told(
             Some("[quietus internal bug] a trial ended like a control".to_owned()),
         ),
     };
-    let mut found = runner.judge(&planned.plan, &record, learned, rules);
+    let Judged { mut found, unclear } = runner.judge(&planned.plan, &record, learned, rules);
     // It is kept until all trials are done, and those may be many.
     found.shrink_to_fit();
     if let Some(why) = cut_short(&planned.plan, &record).filter(|_| trial.outcome == quietus_reports::Outcome::Ended) {
@@ -583,7 +601,7 @@ fn told(
     trial.findings = found.iter().map(|found| found.fingerprint.clone()).collect();
     trial.findings.dedup();
     let unread = unread_states(evidence).into_iter().chain(lost_recovery(evidence)).next();
-    if let Some(what) = unread.or_else(|| not_looked_at(&record.evidence.files)) {
+    for what in unread.into_iter().chain(not_looked_at(&record.evidence.files)).chain(unclear) {
         // Nothing found where not everything was looked at is no clean trial.
         if found.is_empty() && trial.outcome != quietus_reports::Outcome::Missed {
             trial.outcome = quietus_reports::Outcome::Inconclusive;
@@ -631,7 +649,7 @@ fn confirm(
             let record = runner.trial(plan, learned, LINGER).ok()?;
             progress.confirmed();
             let reached = matches!(record.outcome, Outcome::Ended | Outcome::Killed) && record.evidence.delivered;
-            reached.then(|| runner.judge(plan, &record, learned, rules))
+            reached.then(|| runner.judge(plan, &record, learned, rules).found)
         });
         for (plan, results) in plans.iter().zip(results.chunks(times)) {
             let found: Vec<Vec<Found>> = results.iter().flatten().flatten().cloned().collect();

@@ -103,6 +103,7 @@ impl Check {
                     .iter()
                     .map(|state| (state.name.clone(), state.expect.or(scenario.expect.state).unwrap_or_default()))
                     .collect(),
+                released: scenario.expect.released.clone(),
             },
             allows: scenario.allows.clone(),
             today: today.to_owned(),

@@ -2,7 +2,7 @@
 
 use super::plan::Planned;
 use crate::audit::Found;
-use crate::model::{Injection, Point, Token, TrialPlan};
+use crate::model::{Injection, Point, Signal, Token, TrialPlan};
 use crate::scenario::Allow;
 use globset::GlobBuilder;
 use quietus_reports::{Code, Confirmed, Finding, Severity};
@@ -143,17 +143,24 @@ impl Gatherer {
     /// A PID 1 that has no handler yet cannot be terminated, whatever it does: that
     /// is told, but it stops nobody when the agent ends well once it has started.
     pub(super) fn excuse_starting_pid1(&mut self, ended_well: &[TrialPlan]) {
-        let settled = |plan: &TrialPlan| {
-            plan.acts
-                .iter()
-                .flat_map(|act| &act.at)
-                .any(|spec| matches!(spec.point, Point::Idle | Point::Output { .. }))
-        };
         let well = ended_well.iter().any(|plan| plan.pid1 && settled(plan));
         for known in self.all.iter_mut().filter(|known| matches!(known.found.code, Code::Hang | Code::SignalIgnored)) {
             if well && !known.plans.is_empty() && known.plans.iter().all(|plan| plan.pid1 && !settled(plan)) {
                 known.found.severity = known.found.severity.min(Severity::Warn);
                 known.found.evidence.push("only while the agent starts: later it ends well. An init in front of it (docker run --init) closes the gap".to_owned());
+            }
+        }
+    }
+
+    /// No program has a handler from its first moment on: where one that is terminated
+    /// later writes all that it must, that it wrote nothing then stops nobody.
+    pub(super) fn excuse_not_yet_handled(&mut self, ended_well: &[TrialPlan]) {
+        let kills = |plan: &TrialPlan| plan.acts.iter().any(|act| act.send == Injection::signal(Signal::KILL));
+        let well = ended_well.iter().any(|plan| settled(plan) && !kills(plan));
+        for known in self.all.iter_mut().filter(|known| well && known.found.is_unhandled()) {
+            if known.plans.iter().all(|plan| !settled(plan)) {
+                known.found.severity = known.found.severity.min(Severity::Warn);
+                known.found.evidence.push("only while the agent starts: later it is written".to_owned());
             }
         }
     }
@@ -173,6 +180,12 @@ impl Gatherer {
         });
         findings
     }
+}
+
+/// Whether it is at a point that an agent comes to only once it has started.
+fn settled(plan: &TrialPlan) -> bool {
+    let specs = plan.acts.iter().flat_map(|act| &act.at);
+    specs.into_iter().any(|spec| matches!(spec.point, Point::Idle | Point::Output { .. }))
 }
 
 /// Of what is run again and again, each is kept once.

@@ -13,6 +13,7 @@ mod corpus;
 mod from_command;
 mod from_scenario;
 mod gather;
+mod held;
 mod origin;
 mod parallel;
 mod plan;

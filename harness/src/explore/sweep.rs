@@ -33,7 +33,7 @@ pub(super) struct Aimed {
 }
 
 /// So long a wait is not over, in another run, before its thread is found in it.
-const SURE_WAIT: Duration = Duration::from_millis(200);
+pub(super) const SURE_WAIT: Duration = Duration::from_millis(200);
 
 /// The signals whose meaning matters to an injection.
 pub(super) fn signals(send: &Injection) -> Vec<Signal> {

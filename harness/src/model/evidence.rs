@@ -127,4 +127,30 @@ pub struct OutputTail {
     pub total: u64,
     /// The first lines, each with the time of its arrival.
     pub lines: Vec<(Duration, String)>,
+    /// All lines that were asked for, wherever they came.
+    pub kept: Vec<Line>,
+    /// How many lines may have been asked for and are not kept: there were too many, or
+    /// they were too long to be read to their end.
+    pub unkept: u64,
+}
+
+/// A line of output, without what steers a terminal and without its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// When it had arrived.
+    pub at: Duration,
+    /// Where it was written. Lines of one stream are in their order; those of two are
+    /// not, since each comes through its own pipe.
+    pub stream: Stream,
+    /// What it says.
+    pub text: String,
+}
+
+/// Where an agent writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Its standard output, or its terminal.
+    Output,
+    /// Its standard error, where that is no terminal.
+    Error,
 }

@@ -8,6 +8,8 @@ mod evidence;
 mod fault;
 mod injection;
 mod path;
+mod pattern;
+mod plain;
 mod plan;
 mod point;
 mod profile;
@@ -25,10 +27,12 @@ pub use census::{
     SignalMasks, TerminalState, ThreadRecord,
 };
 pub use ended::Ended;
-pub use evidence::{Came, Evidence, FailedCall, Occasion, OutputTail, Reaped, Recovered};
+pub use evidence::{Came, Evidence, FailedCall, Line, Occasion, OutputTail, Reaped, Recovered, Stream};
 pub use fault::Fault;
 pub use injection::{Injection, InjectionError, Step, Target};
 pub use path::path_text;
+pub use pattern::Pattern;
+pub use plain::plain;
 pub use plan::{Act, Stdin, StdinThen, TrialPlan};
 pub use point::{FileSize, Point, PointError, PointSpec, SizeRelation, parse_size};
 pub use profile::{Profile, ProfileError};

@@ -30,6 +30,7 @@ pub(super) struct Sections<'a, 'i> {
 pub(super) fn combine(reader: &mut Reader<'_>, scenario: &Scenario, sections: &Sections<'_, '_>) {
     strategy(reader, scenario, sections);
     second(reader, scenario, sections);
+    released(reader, scenario, sections);
     points(reader, scenario, sections);
     readiness(reader, scenario, sections);
     graces(reader, scenario, sections);
@@ -73,6 +74,19 @@ fn second(reader: &mut Reader<'_>, scenario: &Scenario, sections: &Sections<'_, 
             Diagnostic::new("second-without-sweep", span, found)
                 .label("this would do nothing")
                 .help("add strategy = \"sweep\", or remove it"),
+        );
+    }
+}
+
+fn released(reader: &mut Reader<'_>, scenario: &Scenario, sections: &Sections<'_, '_>) {
+    if scenario.expect.released.is_some() && scenario.explore.strategy != Strategy::Sweep {
+        let span = place(sections.expect.as_ref(), "released");
+        let strategy = scenario.explore.strategy.word();
+        let found = format!("the strategy is `{strategy}`, and only a sweep knows what is to be released where");
+        reader.report(
+            Diagnostic::new("released-without-sweep", span, found)
+                .label("this could not be checked")
+                .help("add strategy = \"sweep\" under `[explore]`, or remove it"),
         );
     }
 }
@@ -220,20 +234,19 @@ fn duplicates(reader: &mut Reader<'_>, sections: &Sections<'_, '_>) {
         &["code", "subject"],
         "remove one of them; without a `subject` it is for every subject",
     );
-    for name in ["exit", "log"] {
-        let items =
-            sections.expect.as_ref().and_then(|fields| fields.value(name)).and_then(|value| value.get_ref().as_array());
-        let mut seen: HashMap<&str, Range<usize>> = HashMap::new();
-        for item in items.into_iter().flatten() {
-            let Some(text) = item.get_ref().as_str() else { continue };
-            match seen.get(text) {
-                Some(first) => reader.report(
-                    Diagnostic::new("duplicate", item.span(), format!("`{text}` is in `expect.{name}` twice"))
-                        .label("again")
-                        .also(first.clone(), "here first"),
-                ),
-                None => drop(seen.insert(text, item.span())),
-            }
+    // A line of `log` may be wanted twice.
+    let items =
+        sections.expect.as_ref().and_then(|fields| fields.value("exit")).and_then(|value| value.get_ref().as_array());
+    let mut seen: HashMap<&str, Range<usize>> = HashMap::new();
+    for item in items.into_iter().flatten() {
+        let Some(text) = item.get_ref().as_str() else { continue };
+        match seen.get(text) {
+            Some(first) => reader.report(
+                Diagnostic::new("duplicate", item.span(), format!("`{text}` is in `expect.exit` twice"))
+                    .label("again")
+                    .also(first.clone(), "here first"),
+            ),
+            None => drop(seen.insert(text, item.span())),
         }
     }
 }

@@ -10,7 +10,7 @@ use std::fmt;
 use std::ops::Range;
 
 /// Every code of a diagnostic, sorted. A test has a case for each.
-pub const CODES: [&str; 38] = [
+pub const CODES: [&str; 40] = [
     "bad-date",
     "bad-env-name",
     "bad-exit",
@@ -30,6 +30,7 @@ pub const CODES: [&str; 38] = [
     "late-start",
     "missing-key",
     "needless-key",
+    "no-resource-group",
     "no-script",
     "not-one-line",
     "not-yet",
@@ -39,6 +40,7 @@ pub const CODES: [&str; 38] = [
     "portable-cannot",
     "ready-on-job",
     "relative-first-point",
+    "released-without-sweep",
     "second-without-sweep",
     "toml-syntax",
     "too-large",

@@ -300,7 +300,15 @@ static EXPECT: Section = Section {
             ..key(
                 "log",
                 Shape::List(&Shape::Text(Form::Pattern)),
-                "Regular expressions; each must match a line of output.",
+                "Regular expressions. Each must match a line of output, each a line after that of the one before, from the termination on; what a job wrote before counts where, undisturbed, it writes no more such lines. Of standard output and standard error, either may come first.",
+            )
+        },
+        Key {
+            elsewhere: &["release", "releases"],
+            ..key(
+                "released",
+                Shape::Text(Form::Pattern),
+                "Of a sweep: a regular expression with a group `resource`, such as 'released (?<resource>\\S+)'. What the agent has where it is terminated, and gives back before its end when it is not, must be named by a line from the termination on: by its path or the end of that, a port by its number, a child by its pid or its program.",
             )
         },
         Key {

@@ -299,7 +299,8 @@ fn expect(reader: &mut Reader<'_>, fields: &Fields<'_, '_>) -> Expect {
     Expect {
         exit: reader.many(fields, "exit", Reader::exit),
         within: reader.one(fields, "within", Reader::some_time),
-        log: reader.many(fields, "log", Reader::pattern).unwrap_or_default(),
+        log: reader.many(fields, "log", Reader::of_lines).unwrap_or_default(),
+        released: reader.one(fields, "released", Reader::of_releases),
         state: outside::end(reader, fields, "state"),
     }
 }

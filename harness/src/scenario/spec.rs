@@ -3,7 +3,7 @@
 //! What a file leaves out is `None` where a later room knows better (the
 //! profile, the command line), and its default where nobody does.
 
-use crate::model::{Ended, Injection, PointSpec, Profile, Signal, Stdin};
+use crate::model::{Ended, Injection, Pattern, PointSpec, Profile, Signal, Stdin};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -188,8 +188,11 @@ pub struct Expect {
     pub exit: Option<Vec<ExpectedExit>>,
     /// From the injection to the end of the agent, at most.
     pub within: Option<Duration>,
-    /// Patterns (syntax of the `regex` crate) of which each must match a line of output.
-    pub log: Vec<String>,
+    /// Each matches a line that the agent writes once it is terminated, one after the other.
+    pub log: Vec<Pattern>,
+    /// Finds, in the lines of the agent, the resources that it says it has released: its
+    /// group `resource` names them.
+    pub released: Option<Pattern>,
     /// How each state must be found in the end. `None`: rolled back or committed.
     pub state: Option<StateEnd>,
 }

@@ -7,7 +7,7 @@ use super::fields::{Quoted, Reader};
 use super::shape::Choice;
 use super::spec::ExpectedExit;
 use super::suggest::{either, nearest};
-use crate::model::{Injection, PointSpec, Profile, Signal, parse_span};
+use crate::model::{Injection, Pattern, PointSpec, Profile, Signal, parse_span};
 use quietus_reports::Code;
 use std::ops::Range;
 use std::time::Duration;
@@ -208,6 +208,29 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// A regular expression for lines of output.
+    pub(super) fn of_lines(&mut self, quoted: &Quoted<'_>) -> Option<Pattern> {
+        self.pattern(quoted)?.parse().ok()
+    }
+
+    /// A regular expression for lines of output that name a resource.
+    pub(super) fn of_releases(&mut self, quoted: &Quoted<'_>) -> Option<Pattern> {
+        let pattern = self.of_lines(quoted)?;
+        if pattern.names_resources() {
+            return Some(pattern);
+        }
+        self.report(
+            Diagnostic::new(
+                "no-resource-group",
+                quoted.span.clone(),
+                "the regular expression has no group `resource`, which says what was released",
+            )
+            .label("no group `resource`")
+            .help(r"put the name of the resource into one: 'released (?<resource>\S+)'"),
+        );
+        None
     }
 
     /// A glob, as text.

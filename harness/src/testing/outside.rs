@@ -149,6 +149,7 @@ fn start(path: &str, socket: &str, interrupt: &Interrupt) -> Result<Ended, Strin
         directory,
         prepare: Vec::new(),
         plan: TrialPlan { acts: Vec::new(), grace: Duration::ZERO, stdin: Stdin::Closed, pty: false, pid1: false },
+        keep: Vec::new(),
         record: false,
         states: Vec::new(),
         recovery: None,

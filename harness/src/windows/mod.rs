@@ -115,10 +115,18 @@ pub struct Maker<'a> {
     pub index: usize,
 }
 
-/// The pattern of a name: of several of one pattern the second is called `… (2)`.
+/// The pattern of a name, and which of several of it this is: the second is called
+/// `… (2)`.
+pub(crate) fn pattern_and_number(name: &str) -> (&str, usize) {
+    let number = name.rsplit_once(" (").and_then(|(pattern, number)| {
+        let number = number.trim_end_matches(')').parse().ok()?;
+        Some((pattern, number))
+    });
+    number.unwrap_or((name, 1))
+}
+
 fn pattern_of(name: &str) -> &str {
-    let number = name.rsplit_once(" (").filter(|(_, number)| number.trim_end_matches(')').parse::<usize>().is_ok());
-    number.map_or(name, |(pattern, _)| pattern)
+    pattern_and_number(name).0
 }
 
 /// Whether a path is one of a pattern.

@@ -218,6 +218,7 @@ impl Agent<'_> {
             directory: self.bench.directory().to_path_buf(),
             prepare: Vec::new(),
             plan: self.plan(),
+            keep: Vec::new(),
             record: false,
             states: Vec::new(),
             recovery: None,
@@ -254,6 +255,7 @@ impl Agent<'_> {
             evidence: &record.evidence,
             expected: &expected,
             rules: &rules,
+            held: &[],
         })
     }
 }

@@ -113,7 +113,7 @@ fn titles(evidence: &Evidence, expected: &Expected) -> Vec<String> {
         pid1: false,
     };
     let rules = Rules::of_kind(Kind::Job);
-    let case = Case { plan: &plan, killed: false, evidence, expected, rules: &rules };
+    let case = Case { plan: &plan, killed: false, evidence, expected, rules: &rules, held: &[] };
     held_locks(case).into_iter().chain(open_descriptors(case, &[])).map(|found| found.title).collect()
 }
 

@@ -15,6 +15,8 @@ const VEOF: u8 = 0x04;
 impl<P: Place> TrialSession<P> {
     pub(super) fn inject(&mut self, step: Step) {
         if self.evidence.injected_at.is_none() {
+            // What was written before is told from what is written after.
+            self.read_outputs();
             self.evidence.injected_at = Some(self.now());
             self.delivered = self.evidence.ended.is_none() && self.leader_lives();
         }

@@ -150,7 +150,7 @@ impl<P: Place> TrialSession<P> {
             roles: Roles::default(),
             evidence,
             armed: None,
-            follower: OutputFollower::new(&request.plan),
+            follower: OutputFollower::new(&request.plan, &request.keep),
             screen: ScreenScanner::default(),
             modes,
             directory: request.directory.clone(),

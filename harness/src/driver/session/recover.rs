@@ -56,7 +56,7 @@ impl<P: Place> TrialSession<P> {
         // Before anybody reads states: commands may write files.
         self.evidence.files = self.cell.look_at_files();
         self.evidence.after = self.read_states();
-        let follower = std::mem::replace(&mut self.follower, OutputFollower::new(&second.plan));
+        let follower = std::mem::replace(&mut self.follower, OutputFollower::new(&second.plan, &[]));
         self.evidence.output = follower.into_tail();
         self.streams = second.streams;
         let fresh = Evidence {

@@ -58,6 +58,9 @@ cases! {
     conflicts: agent!("stdin = { text = 'a', file = 'b' }", "[terminate]", "profile = 'docker'", "send = 'TERM'", "[[survivor]]", "process = 'a'", "file = 'b'", "port = 3");
     needless_then: agent!("stdin = { file = 'a', then = 'open' }");
     no_script: agent!("[explore]", "strategy = 'script'");
+    released_without_sweep: agent!("[expect]", "released = 'released (?<resource>.+)'");
+    released_without_a_group: agent!("[explore]", "strategy = 'sweep'", "[expect]", "released = 'released (.+)'");
+    released_is_no_pattern: agent!("[explore]", "strategy = 'sweep'", "[expect]", "released = '(?<resource>'", "log = 'done'", "[[script]]", "at = ['idle']");
     second_without_sweep: agent!("[explore]", "second = 'cleanup'");
     unused_script: agent!("[explore]", "strategy = 'check'", "[[script]]", "at = ['idle']");
     relative_first_points: agent!("ready = '+port:80'", "[[script]]", "at = ['+time:1s', '+idle']");

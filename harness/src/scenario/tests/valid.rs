@@ -2,9 +2,10 @@
 
 use super::super::*;
 use super::rendered;
+use crate::model::Pattern;
 
 /// Every valid sample, by what it shows.
-pub(super) const VALID: [(&str, &str); 8] = [
+pub(super) const VALID: [(&str, &str); 9] = [
     ("smallest", SMALLEST),
     ("full", FULL),
     ("profile", PROFILE),
@@ -14,6 +15,7 @@ pub(super) const VALID: [(&str, &str); 8] = [
         "dotted",
         "name = 'x'\nagent.command = ['a']\nagent.env.A = '1'\nterminate.send = 'pty-hangup'\nscript = [{ at = ['start', '+idle'] }]\n",
     ),
+    ("released", RELEASED),
     ("crlf", "name = 'x'\r\n[agent]\r\ncommand = ['a']\r\nprepare = []\r\n"),
     (
         "parent_death",
@@ -136,6 +138,24 @@ profile = "kubernetes"
 [explore]
 strategy = "check"
 "#;
+
+const RELEASED: &str = r#"
+name = "says what it releases"
+[agent]
+command = ["agent"]
+[explore]
+strategy = "sweep"
+[expect]
+log = ["stopping", "closed", "closed"]
+released = '"event": *"released".*"path": *"(?<resource>[^"]+)"'
+"#;
+
+#[test]
+fn a_pattern_of_lines_keeps_its_text_and_may_be_wanted_twice() {
+    let expect = parse("x.toml", RELEASED).expect("valid").expect;
+    assert_eq!(expect.log.iter().map(Pattern::as_str).collect::<Vec<_>>(), ["stopping", "closed", "closed"]);
+    assert!(expect.released.is_some_and(|pattern| pattern.names_resources()));
+}
 
 #[test]
 fn a_full_scenario_reads_as_written() {
