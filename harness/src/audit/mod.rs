@@ -4,14 +4,17 @@
 //! file holds one kind of resource.
 
 mod at_exit;
+mod difference;
 mod ending;
 mod excuse;
 mod expected;
 mod files;
+mod format;
 mod found;
 mod ipc;
 mod names;
 mod processes;
+mod put_back;
 mod rules;
 mod terminal;
 mod torn;
@@ -52,6 +55,8 @@ pub fn audit(case: Case<'_>) -> Vec<Found> {
     left.extend(processes::inherited_pipes(case));
     left.extend(files::left_files(case));
     left.extend(files::torn_files(case));
+    let changed = put_back::not_put_back(case, &left);
+    left.extend(changed);
     left.extend(ipc::left_objects(case));
     left.extend(terminal::left_modes(case));
     if case.killed {

@@ -32,6 +32,9 @@ pub struct Evidence {
     pub delivered: bool,
     /// When the first injection was made.
     pub injected_at: Option<Duration>,
+    /// What the clock of file systems said then, since the epoch. It goes in steps: what
+    /// has an earlier stamp was changed before, what has the same may have been changed after.
+    pub injected_stamp: Option<Duration>,
     /// The censuses.
     pub censuses: BTreeMap<Occasion, Census>,
     /// Processes that were waited for, the agent excepted.

@@ -6,16 +6,25 @@ use crate::cell::{Depth, look_at};
 use crate::driver::Session as _;
 use crate::model::{Signal, Step, Target};
 use crate::sys::{Command, send_signal};
+use rustix::time::{ClockId, clock_gettime};
+use std::time::Duration;
 
 /// What a terminal sends for Ctrl-C, Ctrl-\ and Ctrl-D (termios(3)).
 const VINTR: u8 = 0x03;
 const VQUIT: u8 = 0x1c;
 const VEOF: u8 = 0x04;
 
+/// The clock by which the kernel stamps files.
+fn file_clock() -> Duration {
+    let now = clock_gettime(ClockId::RealtimeCoarse);
+    crate::cell::stamp(now.tv_sec, now.tv_nsec)
+}
+
 impl<P: Place> TrialSession<P> {
     pub(super) fn inject(&mut self, step: Step) {
         if self.evidence.injected_at.is_none() {
             self.evidence.injected_at = Some(self.now());
+            self.evidence.injected_stamp = Some(file_clock());
             self.delivered = self.evidence.ended.is_none() && self.leader_lives();
         }
         match step {
