@@ -32,9 +32,10 @@ pub struct Evidence {
     pub delivered: bool,
     /// When the first injection was made.
     pub injected_at: Option<Duration>,
-    /// What the clock of file systems said then, since the epoch. It goes in steps: what
-    /// has an earlier stamp was changed before, what has the same may have been changed after.
-    pub injected_stamp: Option<Duration>,
+    /// When that was by the clock of file systems, since the epoch. It goes in steps: a file
+    /// with a stamp before the first was changed before, one with a stamp after the second was
+    /// changed after; in between it may be either.
+    pub injected_stamps: Option<(Duration, Duration)>,
     /// The censuses.
     pub censuses: BTreeMap<Occasion, Census>,
     /// Processes that were waited for, the agent excepted.

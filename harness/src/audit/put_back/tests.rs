@@ -3,14 +3,16 @@
 use super::*;
 use crate::audit::{Expected, Rules, audit, learn};
 use crate::model::{
-    Act, Call, Deed, Ended, Evidence, FailedCall, Injection, Recording, Seen, Signal, Stdin, TrialPlan,
+    Act, Call, Census, Deed, Evidence, FailedCall, Injection, ProcessId, Recording, Seen, SignalMasks, Stdin, TrialPlan,
 };
 use crate::scenario::Survivor;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 const BEFORE: &str = "mode = \"normal\"\n";
 const NOW: &str = "mode = \"agent\"\n";
-const INJECTED: Duration = Duration::from_secs(100);
+/// The last tick before the injection, and the time of that.
+const INJECTED: (Duration, Duration) = (Duration::from_millis(100_000), Duration::from_millis(100_003));
 
 fn modified(before: &str, now: &str) -> FileNode {
     FileNode {
@@ -31,7 +33,7 @@ fn left(nodes: &[(&str, FileNode)]) -> Evidence {
     let mut evidence = Evidence {
         delivered: true,
         ended: Some(Ended::Signaled(Signal::TERM)),
-        injected_stamp: Some(INJECTED),
+        injected_stamps: Some(INJECTED),
         temporary: vec!["/tmp".to_owned()],
         ..Evidence::default()
     };
@@ -84,19 +86,60 @@ fn what_is_torn_is_told_once() {
 
 #[test]
 fn what_is_changed_in_answer_to_the_termination_is_not_found() {
-    for stamp in [None, Some(INJECTED), Some(INJECTED + Duration::from_millis(1))] {
+    for stamp in [None, Some(INJECTED.0), Some(INJECTED.1), Some(INJECTED.1 + Duration::from_millis(1))] {
         assert!(job("/w/state.toml", FileNode { stamp, ..modified(BEFORE, NOW) }).is_empty(), "{stamp:?}");
     }
 }
 
 #[test]
 fn within_one_step_of_the_clock_a_recording_tells() {
-    let evidence = left(&[("/w/state.toml", FileNode { stamp: Some(INJECTED), ..modified(BEFORE, NOW) })]);
+    let stamped = |stamp| left(&[("/w/state.toml", FileNode { stamp: Some(stamp), ..modified(BEFORE, NOW) })]);
+    let evidence = stamped(INJECTED.1);
     let judged = |control: Evidence| {
         told(&evidence, &learn(&[(&control, true), (&control, true)], Kind::Job, "/w"), Kind::Job, Vec::new())
     };
     assert_eq!(judged(writes("/w/state.toml")), ["not-rolled-back /w/state.toml Error"]);
     assert!(judged(writes("/w/other.toml")).is_empty());
+}
+
+#[test]
+fn who_is_ended_at_once_has_written_before() {
+    let node = FileNode { stamp: Some(INJECTED.1), ..modified(BEFORE, NOW) };
+    let judged = |ended: Ended, processes: Vec<ProcessRecord>| {
+        let census = Census { processes, ..Census::default() };
+        let evidence = Evidence {
+            ended: Some(ended),
+            leader: Some(process(3, 0).id),
+            censuses: BTreeMap::from([(Occasion::Injection, census)]),
+            ..left(&[("/w/config.toml", node.clone())])
+        };
+        let found = told(&evidence, &expected(), Kind::Job, Vec::new());
+        found.iter().any(|found| found.starts_with("not-rolled-back"))
+    };
+    let (by_signal, handles) = (Ended::Signaled(Signal::TERM), 1 << 14);
+    assert!(judged(by_signal, vec![process(3, 0)]));
+    assert!(!judged(by_signal, vec![process(3, handles)]), "its handler may have written");
+    assert!(!judged(by_signal, vec![process(3, 0), process(4, 0)]), "another may have written");
+    assert!(!judged(Ended::Exited(0), vec![process(3, 0)]), "it ended by itself");
+    assert!(!judged(by_signal, Vec::new()));
+}
+
+fn process(pid: i32, caught: u64) -> ProcessRecord {
+    ProcessRecord {
+        id: ProcessId { pid, start: 7 },
+        parent: 1,
+        group: 3,
+        session: 3,
+        state: 'S',
+        name: "agent".to_owned(),
+        argv: vec!["agent".to_owned()],
+        role: None,
+        masks: SignalMasks { caught, ..SignalMasks::default() },
+        ticks: 0,
+        descriptors: BTreeMap::new(),
+        threads: Vec::new(),
+        helper: false,
+    }
 }
 
 #[test]
@@ -137,6 +180,22 @@ fn a_path_that_one_control_leaves_changed_is_not_found() {
     let changed = left(&[("/w/config.toml", modified(BEFORE, "mode = \"done\"\n"))]);
     let expected = learn(&[(&left(&[]), true), (&changed, true)], Kind::Job, "/w");
     assert!(told(&left(&[("/w/config.toml", modified(BEFORE, NOW))]), &expected, Kind::Job, Vec::new()).is_empty());
+}
+
+#[test]
+fn where_a_control_could_not_be_read_nothing_is_said() {
+    let trial = left(&[("/w/conf/a.toml", modified(BEFORE, NOW))]);
+    let judged = |control: &Evidence| {
+        told(&trial, &learn(&[(&left(&[]), true), (control, true)], Kind::Job, "/w"), Kind::Job, Vec::new()).is_empty()
+    };
+    let mut control = left(&[]);
+    assert!(!judged(&control));
+    control.files.unread = vec![("/w/con".to_owned(), String::new())];
+    assert!(!judged(&control), "that is another");
+    control.files.unread = vec![("/w/conf".to_owned(), String::new())];
+    assert!(judged(&control));
+    control.files = crate::model::FileTree { omitted: 1, ..crate::model::FileTree::default() };
+    assert!(judged(&control));
 }
 
 #[test]

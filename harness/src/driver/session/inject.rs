@@ -14,17 +14,21 @@ const VINTR: u8 = 0x03;
 const VQUIT: u8 = 0x1c;
 const VEOF: u8 = 0x04;
 
-/// The clock by which the kernel stamps files.
-fn file_clock() -> Duration {
-    let now = clock_gettime(ClockId::RealtimeCoarse);
-    crate::cell::stamp(now.tv_sec, now.tv_nsec)
+/// The earliest and the latest stamp that the kernel gives a file now: the time of its last
+/// tick, or, since Linux 6.13 where somebody has looked at the last stamp, the time itself.
+fn file_clock() -> (Duration, Duration) {
+    let now = |clock| {
+        let now = clock_gettime(clock);
+        crate::cell::stamp(now.tv_sec, now.tv_nsec)
+    };
+    (now(ClockId::RealtimeCoarse), now(ClockId::Realtime))
 }
 
 impl<P: Place> TrialSession<P> {
     pub(super) fn inject(&mut self, step: Step) {
         if self.evidence.injected_at.is_none() {
             self.evidence.injected_at = Some(self.now());
-            self.evidence.injected_stamp = Some(file_clock());
+            self.evidence.injected_stamps = Some(file_clock());
             self.delivered = self.evidence.ended.is_none() && self.leader_lives();
         }
         match step {
