@@ -20,6 +20,7 @@ fn evidence(files: usize, prefix: &str) -> Evidence {
             hash: None,
             content: Some(b"done".to_vec()),
             before: None,
+            stamp: None,
         };
         evidence.files.nodes.insert(format!("/w/d{}/{prefix}{index}.txt", index % 50), node);
     }

@@ -5,7 +5,9 @@ use super::files::is_temporary_place;
 use super::names::{is_lock_name, is_manifest, is_temporary_name, pattern_of};
 use super::recovery::ExpectedRecovery;
 use super::state::{Known, reading};
-use crate::model::{Ended, FileChange, FileKind, FileNode, IpcObject, ProcessId, Reading, TerminalState};
+use crate::model::{
+    Ended, FileChange, FileKind, FileNode, IpcObject, ProcessId, Reading, Recording, Signal, TerminalState,
+};
 use crate::model::{Evidence, Occasion};
 use crate::scenario::Kind;
 use quietus_reports::fingerprint::normalise;
@@ -32,6 +34,11 @@ pub struct Expected {
     pub terminal: TerminalState,
     /// Paths that an agent which had to be stopped left, although it ended well.
     left_at_stop: BTreeSet<String>,
+    /// Paths that are changed in a control that has come to its end, and those whose changes
+    /// could not be read; none where no control has, or where one changed too many to list.
+    changed_at_end: Option<BTreeSet<String>>,
+    /// Paths that the controls write, as far as they were recorded.
+    written: BTreeSet<String>,
     /// What each process opens and has no more at its end, by its place in the tree.
     /// Empty where the controls were not traced.
     pub(super) given_back: BTreeMap<String, GivenBack>,
@@ -87,6 +94,17 @@ impl Expected {
     /// stopped at rest and ended by an exit, not by the signal.
     pub(super) fn is_left_at_every_stop(&self, path: &str) -> bool {
         self.left_at_stop.contains(path)
+    }
+
+    /// Whether each control that has come to its end leaves this path as it was.
+    pub(super) fn is_put_back(&self, path: &str) -> bool {
+        let mut parts = std::iter::successors(Some(path), |part| Some(part.rsplit_once('/')?.0));
+        self.changed_at_end.as_ref().is_some_and(|changed| !parts.any(|part| changed.contains(part)))
+    }
+
+    /// Whether a recorded control writes this path, whatever it leaves there.
+    pub(super) fn is_written(&self, path: &str) -> bool {
+        self.written.contains(path)
     }
 
     /// Whether the path lies in a directory whose name is random, and a control
@@ -151,11 +169,37 @@ fn is_kept(path: &str, node: &FileNode, ended_by_itself: bool, temporary: &[Stri
             && !is_temporary_place(path, temporary, directory))
 }
 
+/// Whether a control has done at its end what it does there: it ended by itself, or it
+/// was told to and did. One that is at rest when it is seen still uses what it has.
+fn came_to_its_end(evidence: &Evidence, ended_by_itself: bool) -> bool {
+    let obeyed = evidence.ended.is_some_and(|ended| ended != Ended::Signaled(Signal::KILL));
+    ended_by_itself || (evidence.delivered && obeyed)
+}
+
+/// The paths that something was written to, or put in the place of.
+fn written(recording: &Recording) -> impl Iterator<Item = String> {
+    let calls = recording.seen.iter().filter_map(|seen| seen.call()).filter(|call| call.succeeded());
+    let writing = calls.filter(|call| {
+        call.written().is_some()
+            || matches!(
+                call.name.as_str(),
+                "truncate" | "ftruncate" | "rename" | "renameat" | "renameat2" | "symlink" | "symlinkat" | "creat"
+            )
+    });
+    writing.flat_map(|call| call.subjects.iter().cloned())
+}
+
 /// Learns from the controls. `ended_by_itself` says whether each did.
 pub fn learn(controls: &[(&Evidence, bool)], kind: Kind, directory: &str) -> Expected {
     let given_back = given_back(controls.iter().map(|(evidence, _)| *evidence));
     let mut expected = Expected { directory: directory.to_owned(), given_back, ..Expected::default() };
     for (evidence, ended_by_itself) in controls {
+        expected.written.extend(evidence.recording.iter().flat_map(written));
+        if came_to_its_end(evidence, *ended_by_itself) {
+            let unread = evidence.files.unread.iter().map(|(path, _)| path);
+            let paths = evidence.files.nodes.keys().chain(unread).cloned();
+            expected.changed_at_end.get_or_insert_default().extend(paths);
+        }
         if *ended_by_itself && kind != Kind::Server {
             expected.ended = expected.ended.or(evidence.ended);
         }
@@ -188,6 +232,9 @@ pub fn learn(controls: &[(&Evidence, bool)], kind: Kind, directory: &str) -> Exp
             expected.terminal = terminal.clone();
         }
     }
+    if controls.iter().any(|(evidence, _)| evidence.files.omitted > 0) {
+        expected.changed_at_end = None;
+    }
     expected
 }
 
@@ -207,6 +254,7 @@ mod tests {
                 hash: None,
                 content: None,
                 before: None,
+                stamp: None,
             };
             evidence.files.nodes.insert((*path).to_owned(), node);
         }

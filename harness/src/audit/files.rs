@@ -2,10 +2,11 @@
 
 use super::excuse::is_excused;
 use super::names::{
-    base, database_of_journal, is_below, is_git_object, is_history, is_in_cache, is_lock_name, is_log, is_manifest,
-    is_temporary_name, pattern_of,
+    JOURNALS, base, database_of_journal, is_below, is_git_object, is_history, is_in_cache, is_lock_name, is_log,
+    is_manifest, is_temporary_name, pattern_of,
 };
 use super::processes::leader;
+use super::put_back::is_early;
 use super::{Case, Found, torn};
 use crate::model::{Evidence, Occasion};
 use crate::model::{FileChange, FileKind, FileNode};
@@ -91,7 +92,7 @@ pub(crate) fn code_of_name(path: &str) -> Option<Code> {
 pub(crate) const MAKER_UNKNOWN: &str = "nobody had it open then: it was made by this process or by one that it started";
 
 /// Who had the path open when the agent was last seen, or the agent itself.
-fn origin(path: &str, evidence: &Evidence) -> (Option<Origin>, Option<String>) {
+pub(super) fn origin(path: &str, evidence: &Evidence) -> (Option<Origin>, Option<String>) {
     for occasion in [Occasion::Injection, Occasion::GraceEnd, Occasion::Settled, Occasion::Idle] {
         let holder =
             evidence.censuses.get(&occasion).into_iter().flat_map(|census| &census.processes).find(|process| {
@@ -238,6 +239,14 @@ fn describe(case: Case<'_>, code: Code, pattern: &str, group: &[Left<'_>]) -> Op
     Some(if code == Code::StrayFile && case.rules.kind == Kind::Server { found.at(Severity::Warn) } else { found })
 }
 
+/// Whether a database has the log or journal beside it from which it recovers.
+fn has_log_beside(path: &str, case: Case<'_>) -> bool {
+    JOURNALS.iter().any(|end| {
+        let node = case.evidence.files.nodes.get(&format!("{path}{end}"));
+        node.is_some_and(|node| node.change != FileChange::Deleted)
+    })
+}
+
 /// Files that hold neither what was there before nor what the control writes.
 pub(super) fn torn_files(case: Case<'_>) -> Vec<Found> {
     let mut found = Vec::new();
@@ -252,7 +261,15 @@ pub(super) fn torn_files(case: Case<'_>) -> Vec<Found> {
         {
             continue;
         }
-        let Some(why) = torn::judge(path, node, &controls, case.rules.kind) else { continue };
+        let judged = torn::Judged {
+            path,
+            node,
+            controls: &controls,
+            kind: case.rules.kind,
+            early: is_early(path, node, case),
+            recovers: has_log_beside(path, case),
+        };
+        let Some(why) = torn::judge(judged) else { continue };
         let (origin, seen) = origin(path, case.evidence);
         found.push(
             Found::new(Code::TornFile, path.clone(), format!("{path} is torn: {}", why.says), &[])

@@ -4,15 +4,18 @@
 //! file holds one kind of resource.
 
 mod at_exit;
+mod difference;
 mod ending;
 mod excuse;
 mod expected;
 mod files;
+mod format;
 mod found;
 mod ipc;
 mod log;
 mod names;
 mod processes;
+mod put_back;
 mod recovery;
 mod released;
 mod rules;
@@ -63,6 +66,8 @@ pub fn audit(case: Case<'_>) -> Vec<Found> {
     left.extend(processes::inherited_pipes(case));
     left.extend(files::left_files(case));
     left.extend(files::torn_files(case));
+    let changed = put_back::not_put_back(case, &left);
+    left.extend(changed);
     left.extend(ipc::left_objects(case));
     left.extend(terminal::left_modes(case));
     left.extend(state::states(case));

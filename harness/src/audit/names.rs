@@ -90,7 +90,7 @@ pub(super) fn keeps_its_own_promises(path: &str, content: &[u8]) -> bool {
         .any(|end| name.ends_with(end))
         || ["-wal", "-shm", "-journal"].iter().any(|end| name.ends_with(end))
         || path.split('/').any(|part| part == ".git" || part.ends_with(".git"))
-        || content.starts_with(b"SQLite format 3\0")
+        || content.starts_with(super::format::SQLITE)
 }
 
 /// Formats in which a part is no whole: a reader refuses a file that ends early.
@@ -120,10 +120,13 @@ pub(super) fn is_git_object(path: &str) -> bool {
     parts.next().is_some_and(|first| hex(first, 2)) && parts.next().is_none_or(|rest| hex(rest, 38) || hex(rest, 62))
 }
 
+/// How the names of files end that SQLite has beside a database in use.
+pub(super) const JOURNALS: [&str; 3] = ["-journal", "-wal", "-shm"];
+
 /// The database whose journal this is. SQLite rolls back from it when the database
 /// is next opened: without it the database stays torn.
 pub(super) fn database_of_journal(path: &str) -> Option<&str> {
-    ["-journal", "-wal", "-shm"].iter().find_map(|end| path.strip_suffix(end))
+    JOURNALS.iter().find_map(|end| path.strip_suffix(end))
 }
 
 /// The pattern of two names of the same series: `part-aa` and `part-ab`. They differ

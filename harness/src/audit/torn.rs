@@ -1,9 +1,12 @@
 //! When a file is torn: its content is neither what was there before nor what
 //! an undisturbed run writes.
 
+use super::difference::difference;
+use super::format::damage;
 use super::names::{is_document, is_lines, keeps_its_own_promises};
 use crate::model::{FileChange, FileKind, FileNode};
 use crate::scenario::Kind;
+use serde::de::IgnoredAny;
 
 /// Why a file is torn.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,67 +25,93 @@ fn ends_at_a_line(content: &[u8]) -> bool {
 }
 
 fn is_json(content: &[u8]) -> bool {
-    serde_json::from_slice::<serde_json::Value>(content).is_ok()
+    serde_json::from_slice::<IgnoredAny>(content).is_ok()
 }
 
-/// Judges one changed path. `controls` are the same path in the controls.
+/// A changed path, and what is known of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Judged<'a> {
+    pub(super) path: &'a str,
+    pub(super) node: &'a FileNode,
+    /// The same path in the controls; none where they leave it as it was.
+    pub(super) controls: &'a [&'a FileNode],
+    pub(super) kind: Kind,
+    /// Whether it was surely changed before the termination came.
+    pub(super) early: bool,
+    /// Whether a log is beside it, from which a database recovers.
+    pub(super) recovers: bool,
+}
+
+/// Judges one changed path.
 ///
-/// Not judged: databases and git (their own recovery decides); content that differs
-/// from one control to the next, unless its format or length shows the damage; and
-/// content that may be an earlier state, whole in itself. A file too large to keep
-/// is judged by its length.
-pub(super) fn judge(path: &str, node: &FileNode, controls: &[&FileNode], kind: Kind) -> Option<Torn> {
-    if keeps_its_own_promises(path, node.content.as_deref().or(node.before.as_deref()).unwrap_or_default()) {
-        return None;
-    }
-    match node.change {
-        FileChange::Deleted => deleted(node, controls, kind),
-        FileChange::Created | FileChange::Modified if node.kind == FileKind::Regular => {
-            written(path, node, controls, kind)
-        }
+/// Not judged: databases and git (their own recovery decides), unless a database is
+/// shorter than itself says; content that differs from one control to the next, unless
+/// its format or length shows the damage; and content that may be an earlier state, whole
+/// in itself. A file too large to keep is judged by its length.
+pub(super) fn judge(judged: Judged<'_>) -> Option<Torn> {
+    let node = judged.node;
+    match (node.change, node.kind) {
+        (FileChange::Deleted, _) => deleted(judged),
+        (FileChange::Created | FileChange::Modified, FileKind::Regular) => written(judged),
         _ => None,
     }
 }
 
-fn deleted(node: &FileNode, controls: &[&FileNode], kind: Kind) -> Option<Torn> {
-    let control_deletes = controls.iter().any(|control| control.change == FileChange::Deleted);
-    let before =
-        node.before.as_ref().filter(|_| !control_deletes && kind != Kind::Server && node.kind == FileKind::Regular)?;
-    torn("it is gone", vec![format!("{} bytes before; an undisturbed run leaves it there", before.len())])
+/// Whether only its own tools can say whether it is whole.
+fn promises(judged: Judged<'_>) -> bool {
+    let node = judged.node;
+    keeps_its_own_promises(judged.path, node.content.as_deref().or(node.before.as_deref()).unwrap_or_default())
 }
 
-fn written(path: &str, node: &FileNode, controls: &[&FileNode], kind: Kind) -> Option<Torn> {
-    let Some(now) = node.content.as_deref() else { return large(path, node, controls, kind) };
+fn deleted(judged: Judged<'_>) -> Option<Torn> {
+    let node = judged.node;
+    let control_deletes = judged.controls.iter().any(|control| control.change == FileChange::Deleted);
+    if control_deletes || judged.kind == Kind::Server || promises(judged) {
+        return None;
+    }
+    let before = node.before.as_ref()?;
+    let was = match node.kind {
+        FileKind::Regular => format!("{} bytes before", before.len()),
+        FileKind::Symlink => format!("it led to {} before", String::from_utf8_lossy(before)),
+        _ => return None,
+    };
+    torn("it is gone", vec![format!("{was}; an undisturbed run leaves it there")])
+}
+
+fn written(judged: Judged<'_>) -> Option<Torn> {
+    let Judged { path, node, controls, kind, .. } = judged;
+    let Some(now) = node.content.as_deref() else {
+        return if promises(judged) { None } else { large(path, node, controls, kind) };
+    };
     let before = node.before.as_deref();
     if before == Some(now) {
         return None;
     }
-    let committed: Vec<&[u8]> = controls.iter().filter_map(|control| control.content.as_deref()).collect();
+    // What the controls leave as it was is meant to be as it was.
+    let unchanged = controls.is_empty() && node.change == FileChange::Modified;
+    let committed: Vec<&[u8]> = if unchanged {
+        before.into_iter().collect()
+    } else {
+        controls.iter().filter_map(|control| control.content.as_deref()).collect()
+    };
     if committed.contains(&now) {
         return None;
     }
-    let facts = |committed: Option<&[u8]>| {
-        let before = before.map_or_else(|| "not there".to_owned(), |before| format!("{} bytes", before.len()));
-        let after = committed
-            .map_or_else(|| "not left by the control".to_owned(), |content| format!("{} bytes", content.len()));
-        vec![format!("before: {before}; now: {} bytes; an undisturbed run: {after}", now.len())]
-    };
-    if now.is_empty() && before.is_some_and(|before| !before.is_empty()) && !committed.is_empty() {
+    let facts = |committed: Option<&[u8]>| difference(before, now, committed.filter(|_| !unchanged));
+    // A format that can be checked shows damage whatever the content is.
+    let is_git = path.split('/').any(|part| part.ends_with(".git"));
+    if let Some(damage) = damage(path, before, now, &committed, judged.recovers).filter(|_| !is_git) {
+        return torn(damage, facts(committed.first().copied()));
+    }
+    if promises(judged) {
+        return None;
+    }
+    let counts = !unchanged || judged.early;
+    if now.is_empty() && before.is_some_and(|before| !before.is_empty()) && !committed.is_empty() && counts {
         return torn("it is empty", facts(committed.first().copied()));
     }
-    // A format that can be checked shows damage whatever the content is.
-    let json_before = before.is_none_or(is_json);
-    if path.ends_with(".json")
-        && !now.is_empty()
-        && json_before
-        && !committed.is_empty()
-        && committed.iter().all(|content| is_json(content))
-        && !is_json(now)
-    {
-        return torn("it is broken JSON", facts(committed.first().copied()));
-    }
     let (first, rest) = committed.split_first()?;
-    if kind == Kind::Server || rest.is_empty() {
+    if kind == Kind::Server || (rest.is_empty() && !unchanged) || !counts {
         return None;
     }
     if rest.iter().any(|other| other != first) {
@@ -93,7 +122,7 @@ fn written(path: &str, node: &FileNode, controls: &[&FileNode], kind: Kind) -> O
             .and_then(|()| torn(format!("it ends after {} of {} bytes", now.len(), first.len()), facts(Some(first))));
     }
     if first.starts_with(now) {
-        let appends = before.is_none_or(|before| now.starts_with(before));
+        let appends = unchanged || before.is_none_or(|before| now.starts_with(before));
         let whole = appends && ends_at_a_line(now) && (!is_document(path) || now.is_empty());
         // A counter, or a document that was replaced as a whole by each of its states.
         if whole || is_number(now) || is_json(now) {
@@ -154,12 +183,17 @@ mod tests {
             hash: None,
             content: Some(now.into()),
             before: before.map(Into::into),
+            stamp: None,
         }
+    }
+
+    fn judged(path: &str, node: &FileNode, controls: &[&FileNode], kind: Kind) -> Option<String> {
+        judge(Judged { path, node, controls, kind, early: true, recovers: false }).map(|torn| torn.says)
     }
 
     fn verdict(path: &str, before: Option<&str>, now: &str, controls: [&str; 2]) -> Option<String> {
         let controls = controls.map(|content| node(before, content));
-        judge(path, &node(before, now), &controls.iter().collect::<Vec<_>>(), Kind::Job).map(|torn| torn.says)
+        judged(path, &node(before, now), &controls.iter().collect::<Vec<_>>(), Kind::Job)
     }
 
     #[test]
@@ -172,6 +206,9 @@ mod tests {
             ("/w/data.bin", None, "abc", "abcdef"),
             ("/w/mix", Some("aaaa\nbbbb\n"), "cccc\nbbbb\n", "cccc\ndddd\n"),
             ("/w/new.pid", None, "pid=1", "pid=12345\n"),
+            ("/w/.env", Some("A=1\nB=2\n"), "A=9\nB", "A=9\nB=2\n"),
+            ("/w/.env", Some("A=1\nB=2\n"), "A=9\n", "A=9\nB=2\n"),
+            ("/w/flags", Some("on"), "", "off"),
         ] {
             assert!(verdict(path, before, now, [control, control]).is_some(), "{path} {now:?}");
         }
@@ -197,6 +234,8 @@ mod tests {
             ("/w/count", None, "1", "100"),
             ("/w/a.pid", None, "4", "3\n"),
             ("/w/list.yaml", None, "- a\n", "- a\n- b\n"),
+            ("/w/.env", Some("A=1\n"), "A=1\nB=2\n", "A=1\nB=2\nC=3\n"),
+            ("/w/.env", Some("A=1\n"), "", ""),
         ] {
             assert_eq!(verdict(path, before, now, [control, control]), None, "{path} {now:?}");
         }
@@ -208,7 +247,7 @@ mod tests {
         let large = |size| FileNode { size, content: None, ..node(None, "") };
         let judged = |path, now, controls: [u64; 2]| {
             let controls = controls.map(large);
-            judge(path, &large(now), &controls.iter().collect::<Vec<_>>(), Kind::Job).map(|torn| torn.says)
+            judged(path, &large(now), &controls.iter().collect::<Vec<_>>(), Kind::Job)
         };
         assert_eq!(judged("/w/out.tar", 10, [90, 90]).as_deref(), Some("it has 10 of 90 bytes"));
         assert_eq!(judged("/w/out.tar", 90, [90, 90]), None);
@@ -226,7 +265,7 @@ mod tests {
         };
         let judged = |now: usize, whole: [usize; 2]| {
             let controls = [data(1, whole[0]), data(2, whole[1])];
-            judge("/w/key", &data(3, now), &controls.iter().collect::<Vec<_>>(), Kind::Job).map(|torn| torn.says)
+            judged("/w/key", &data(3, now), &controls.iter().collect::<Vec<_>>(), Kind::Job)
         };
         assert_eq!(judged(5000, [9000, 9000]).as_deref(), Some("it ends after 5000 of 9000 bytes"));
         assert_eq!(judged(9000, [9000, 9000]), None);
@@ -236,8 +275,37 @@ mod tests {
     #[test]
     fn a_file_that_is_gone_is_torn_unless_the_control_removes_it_too() {
         let gone = FileNode { change: FileChange::Deleted, content: None, ..node(Some("data"), "") };
-        assert!(judge("/w/data", &gone, &[], Kind::Job).is_some());
-        assert!(judge("/w/data", &gone, &[&gone], Kind::Job).is_none());
-        assert!(judge("/w/data", &gone, &[], Kind::Server).is_none());
+        assert!(judged("/w/data", &gone, &[], Kind::Job).is_some());
+        assert!(judged("/w/data", &gone, &[&gone], Kind::Job).is_none());
+        assert!(judged("/w/data", &gone, &[], Kind::Server).is_none());
+        assert!(judged("/w/.git/config", &gone, &[], Kind::Job).is_none());
+        let link = FileNode { kind: FileKind::Symlink, ..gone.clone() };
+        assert!(judged("/w/current", &link, &[&node(Some("1"), "2")], Kind::Job).is_some());
+        assert!(judged("/w/current", &link, &[&link], Kind::Job).is_none());
+        let directory = FileNode { kind: FileKind::Directory, ..gone };
+        assert!(judged("/w/data", &directory, &[], Kind::Job).is_none());
+    }
+
+    #[test]
+    fn what_the_controls_leave_as_it_was_is_to_be_so_again() {
+        let says = |path: &str, before: &str, now: &str, early: bool| {
+            let node = node(Some(before), now);
+            judge(Judged { path, node: &node, controls: &[], kind: Kind::Job, early, recovers: false })
+                .map(|torn| torn.says)
+        };
+        for (path, before, now) in [
+            ("/w/.env", "A=1\nSECRET=2\n", "A=1\nSEC"),
+            ("/w/.env", "A=1\n", ""),
+            ("/w/index.html", "<a>\n</a>\n", "<a>\n"),
+        ] {
+            assert!(says(path, before, now, true).is_some(), "{path} {now:?}");
+            assert_eq!(says(path, before, now, false), None, "{path} {now:?}: it may be meant so at the end");
+        }
+        assert!(says("/w/a.json", "{}", "{\"a\": ", false).is_some(), "nobody means that");
+        for (path, before, now) in
+            [("/w/.env", "A=1\nB=2\n", "A=1\n"), ("/w/.env", "A=1\n", "A=2\n"), ("/w/count", "10", "1")]
+        {
+            assert_eq!(says(path, before, now, true), None, "{path} {now:?}");
+        }
     }
 }

@@ -12,8 +12,10 @@ use std::ffi::{CStr, CString, OsStr};
 use std::hash::{DefaultHasher, Hasher};
 use std::io::Read;
 use std::os::fd::AsRawFd;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Bounds of a walk, so that no agent can exhaust Quietus.
 pub(crate) const MOST_NODES: usize = 300_000;
@@ -85,6 +87,7 @@ fn walk(upper: BorrowedFd<'_>, layers: &[Layer], before: &Before, all: bool) -> 
                 before: node.content.clone(),
                 content: None,
                 hash: None,
+                stamp: None,
                 ..node.clone()
             };
             walk.tree.nodes.insert(path.clone(), gone);
@@ -140,6 +143,16 @@ pub(crate) fn kind_of(mode: u32) -> FileKind {
         FileType::Fifo => FileKind::Fifo,
         _ => FileKind::Device,
     }
+}
+
+/// A time of the kernel as the time since the epoch.
+pub(crate) fn stamp(seconds: i64, nanoseconds: impl TryInto<u32>) -> Duration {
+    Duration::new(u64::try_from(seconds).unwrap_or(0), nanoseconds.try_into().unwrap_or(0))
+}
+
+/// Where the link at a path of the host leads.
+fn link_at(path: &Path) -> Option<Vec<u8>> {
+    Some(std::fs::read_link(path).ok()?.into_os_string().into_vec())
 }
 
 pub(crate) fn hash_of(bytes: &[u8]) -> u64 {
@@ -217,6 +230,7 @@ impl Walk<'_> {
             hash: None,
             content: None,
             before: None,
+            stamp: Some(stamp(stat.st_ctime, stat.st_ctime_nsec)),
         };
         if kind == FileKind::Directory {
             let opened = open_anyway(directory, name, OFlags::RDONLY | OFlags::DIRECTORY);
@@ -243,6 +257,8 @@ impl Walk<'_> {
         }
         if kind == FileKind::Regular {
             self.read_content(directory, name, path, &mut node, prepared, past.as_ref());
+        } else if kind == FileKind::Symlink {
+            self.read_link(directory, name, path, &mut node, prepared);
         } else if was_there && prepared.is_some_and(|before| before.kind == kind) {
             node.mode = UNCHANGED;
         }
@@ -291,6 +307,30 @@ impl Walk<'_> {
         }
     }
 
+    /// Where a link leads is its content.
+    fn read_link(
+        &mut self,
+        directory: BorrowedFd<'_>,
+        name: &CStr,
+        path: &Path,
+        node: &mut FileNode,
+        prepared: Option<&FileNode>,
+    ) {
+        let Ok(leads) = rustix::fs::readlinkat(directory, name, Vec::new()) else { return };
+        let leads = leads.into_bytes();
+        let before = match (node.change, prepared) {
+            (FileChange::Modified, Some(known)) if known.kind == FileKind::Symlink => known.content.clone(),
+            (FileChange::Modified, None) => link_at(path),
+            _ => None,
+        };
+        if !self.all && before.as_ref() == Some(&leads) {
+            node.mode = UNCHANGED;
+        } else if self.may_keep((leads.len() + before.as_ref().map_or(0, Vec::len)) as u64) {
+            self.kept += (leads.len() + before.as_ref().map_or(0, Vec::len)) as u64;
+            (node.content, node.before) = (Some(leads), before);
+        }
+    }
+
     fn may_keep(&self, size: u64) -> bool {
         size <= KEPT_FILE && self.kept + size <= KEPT_TOTAL
     }
@@ -298,6 +338,11 @@ impl Walk<'_> {
     /// What a deleted file held, while there is room to keep it.
     fn lost(&mut self, path: &Path) -> Option<Vec<u8>> {
         let past = path.symlink_metadata().ok()?;
+        if past.is_symlink() {
+            let leads = link_at(path).filter(|leads| self.may_keep(leads.len() as u64))?;
+            self.kept += leads.len() as u64;
+            return Some(leads);
+        }
         if !past.is_file() || self.read >= READ_FILES || !self.may_keep(past.len()) {
             return None;
         }
@@ -314,9 +359,11 @@ impl Walk<'_> {
             None if in_lower || self.all => self.lost(path),
             None => return,
         };
-        let kind = path
-            .symlink_metadata()
-            .map_or(FileKind::Regular, |past| if past.is_dir() { FileKind::Directory } else { FileKind::Regular });
+        let prepared = self.before.nodes.get(&text).map(|node| node.kind);
+        let kind = match prepared.or_else(|| path.symlink_metadata().ok().map(|past| kind_of(past.mode()))) {
+            Some(kind @ (FileKind::Directory | FileKind::Symlink)) => kind,
+            _ => FileKind::Regular,
+        };
         self.tree.nodes.insert(
             text,
             FileNode {
@@ -328,6 +375,7 @@ impl Walk<'_> {
                 hash: None,
                 content: None,
                 before,
+                stamp: None,
             },
         );
     }

@@ -17,7 +17,7 @@ pub use sealed::{Cell, CellError, CellMaker, CellOptions, MOST_PROCESSES};
 
 pub(crate) use files::{
     DEEPEST, HASHED_FILE, KEPT_FILE, KEPT_TOTAL, MOST_NODES, READ_FILES, hash_of, kind_of, names, open_anyway,
-    read_up_to,
+    read_up_to, stamp,
 };
 pub(crate) use mounts::unescape;
 #[cfg(feature = "test")]

@@ -200,10 +200,14 @@ pub struct FileNode {
     pub owner: u32,
     /// A hash of the content, for regular files that were read.
     pub hash: Option<u64>,
-    /// The content, for regular files small enough to keep.
+    /// The content, for regular files small enough to keep; of a symbolic link, where it leads.
     pub content: Option<Vec<u8>>,
-    /// What was there before, for a modified or deleted regular file small enough to keep.
+    /// What was there before, for what was modified or deleted: the content of a regular file
+    /// small enough to keep, or where a symbolic link led.
     pub before: Option<Vec<u8>>,
+    /// When it was last changed, renamed into place included, by the clock of file systems
+    /// (`st_ctime`, since the epoch), for what was created or modified.
+    pub stamp: Option<Duration>,
 }
 
 /// Every path that changed, by its absolute path as the agent sees it.

@@ -32,6 +32,10 @@ pub struct Evidence {
     pub delivered: bool,
     /// When the first injection was made.
     pub injected_at: Option<Duration>,
+    /// When that was by the clock of file systems, since the epoch. It goes in steps: a file
+    /// with a stamp before the first was changed before, one with a stamp after the second was
+    /// changed after; in between it may be either.
+    pub injected_stamps: Option<(Duration, Duration)>,
     /// The censuses.
     pub censuses: BTreeMap<Occasion, Census>,
     /// Processes that were waited for, the agent excepted.

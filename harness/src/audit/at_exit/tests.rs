@@ -42,6 +42,7 @@ fn file(size: u64) -> FileNode {
         hash: Some(size),
         content: None,
         before: None,
+        stamp: None,
     }
 }
 

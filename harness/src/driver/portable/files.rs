@@ -193,6 +193,11 @@ fn small(content: Option<Vec<u8>>, names: &Names) -> Option<Vec<u8>> {
     content.filter(|content| content.len() as u64 <= KEPT_FILE).map(|content| names.shown_content(content))
 }
 
+/// Where a link leads, as a report shows it.
+fn leads(link: &Path, names: &Names) -> Option<Vec<u8>> {
+    Some(names.shown_content(link.as_os_str().as_bytes().to_vec()))
+}
+
 fn compare(root: &Root, names: &Names, tree: &mut FileTree, spent: &mut Spent) {
     // Directories that are there still; a path is deleted only where its parent is one.
     let mut there: BTreeSet<PathBuf> = BTreeSet::from([PathBuf::new()]);
@@ -227,8 +232,15 @@ fn compare(root: &Root, names: &Names, tree: &mut FileTree, spent: &mut Spent) {
         if seen.contains(path) || !path.parent().is_some_and(|parent| there.contains(parent)) {
             continue;
         }
-        let kind = if stamp.kind == FileKind::Directory { FileKind::Directory } else { FileKind::Regular };
-        let before = if stamp.size <= KEPT_FILE { small(root.content_before(path, stamp), names) } else { None };
+        let kind = match stamp.kind {
+            kind @ (FileKind::Directory | FileKind::Symlink) => kind,
+            _ => FileKind::Regular,
+        };
+        let before = match &stamp.link {
+            Some(link) => leads(link, names),
+            None if stamp.size <= KEPT_FILE => small(root.content_before(path, stamp), names),
+            None => None,
+        };
         let gone = FileNode {
             change: FileChange::Deleted,
             kind,
@@ -238,6 +250,7 @@ fn compare(root: &Root, names: &Names, tree: &mut FileTree, spent: &mut Spent) {
             hash: None,
             content: None,
             before,
+            stamp: None,
         };
         tree.nodes.insert(shown(root, path), gone);
     }
@@ -270,7 +283,13 @@ fn changed(
         hash: None,
         content: None,
         before: None,
+        stamp: Some(crate::cell::stamp(stat.st_ctime, stat.st_ctime_nsec)),
     };
+    if kind == FileKind::Symlink {
+        node.content = now.link.as_ref().and_then(|link| leads(link, names));
+        node.before = same_kind.and_then(|stamp| leads(stamp.link.as_ref()?, names));
+        return Some(node);
+    }
     let before = stamp.and_then(|stamp| root.content_before(path, stamp));
     let same_times = same_kind.is_some_and(|stamp| kind == FileKind::Regular && stamp.same_times(&now));
     if same_times && (before.is_none() || spent.read >= READ_FILES) {

@@ -6,11 +6,23 @@ use crate::cell::{Depth, look_at};
 use crate::driver::Session as _;
 use crate::model::{Signal, Step, Target};
 use crate::sys::{Command, send_signal};
+use rustix::time::{ClockId, clock_gettime};
+use std::time::Duration;
 
 /// What a terminal sends for Ctrl-C, Ctrl-\ and Ctrl-D (termios(3)).
 const VINTR: u8 = 0x03;
 const VQUIT: u8 = 0x1c;
 const VEOF: u8 = 0x04;
+
+/// The earliest and the latest stamp that the kernel gives a file now: the time of its last
+/// tick, or, since Linux 6.13 where somebody has looked at the last stamp, the time itself.
+fn file_clock() -> (Duration, Duration) {
+    let now = |clock| {
+        let now = clock_gettime(clock);
+        crate::cell::stamp(now.tv_sec, now.tv_nsec)
+    };
+    (now(ClockId::RealtimeCoarse), now(ClockId::Realtime))
+}
 
 impl<P: Place> TrialSession<P> {
     pub(super) fn inject(&mut self, step: Step) {
@@ -18,6 +30,7 @@ impl<P: Place> TrialSession<P> {
             // What was written before is told from what is written after.
             self.read_outputs();
             self.evidence.injected_at = Some(self.now());
+            self.evidence.injected_stamps = Some(file_clock());
             self.delivered = self.evidence.ended.is_none() && self.leader_lives();
         }
         match step {
