@@ -108,6 +108,8 @@ pub(in crate::driver) struct TrialSession<P> {
     pub(super) asked: Vec<Asked>,
     /// A command of theirs.
     pub(super) running: Option<Running>,
+    /// A connection of theirs that the init is to make, and what became of it: an errno.
+    pub(super) connecting: Option<Option<i32>>,
     /// The agent's second start, while that is to come.
     pub(super) second: Option<Second>,
     /// What was seen before its second start.
@@ -168,6 +170,7 @@ impl<P: Place> TrialSession<P> {
             agent: AGENT,
             asked: Vec::new(),
             running: None,
+            connecting: None,
             second: None,
             earlier: None,
         }
@@ -445,7 +448,7 @@ impl<P: Place> TrialSession<P> {
             Report::Started { .. } | Report::HostStarted { .. } => false,
             _ => self.empty,
         };
-        if self.is_of_oracle(&report) {
+        if self.is_of_oracle(&report) || self.is_of_connection(&report) {
             return;
         }
         match report {

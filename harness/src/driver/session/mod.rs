@@ -1,6 +1,7 @@
 //! One trial in a place, whichever place it is: what the drivers share. A place
 //! (a sealed cell, the premises of the portable driver) is behind [`Place`].
 
+mod connect;
 mod inject;
 mod live;
 mod observe;
