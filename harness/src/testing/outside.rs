@@ -150,6 +150,7 @@ fn start(path: &str, socket: &str, interrupt: &Interrupt) -> Result<Ended, Strin
         prepare: Vec::new(),
         plan: TrialPlan { acts: Vec::new(), grace: Duration::ZERO, stdin: Stdin::Closed, pty: false, pid1: false },
         record: false,
+        services: Vec::new(),
         states: Vec::new(),
         recovery: None,
         interrupt: interrupt.clone(),

@@ -221,6 +221,7 @@ impl Agent<'_> {
             record: false,
             states: Vec::new(),
             recovery: None,
+            services: Vec::new(),
             interrupt,
         };
         let limits = Limits {

@@ -10,6 +10,7 @@ mod output;
 mod place;
 mod recover;
 mod roles;
+mod services;
 mod stacked;
 mod states;
 mod streams;
