@@ -79,8 +79,8 @@ fn initialise(command: &[OsString], directory: &Path) -> Result<(), String> {
         ended => {
             let said = std::fs::read_to_string(&log).unwrap_or_default();
             let last: Vec<&str> = said.lines().rev().take(3).collect();
-            let last: String = last.iter().rev().map(|line| format!("\n    {line}")).collect();
-            Err(format!("initdb ended with {ended}{last}"))
+            let last = last.iter().rev().map(|line| line.trim()).collect::<Vec<_>>().join("; ");
+            Err(format!("initdb ended with {ended}; its last lines: {last}"))
         }
     }
 }

@@ -65,19 +65,25 @@ async fn get(connection: Connection, uri: Uri) -> Result<Vec<(String, String)>, 
         .body(Empty::<Bytes>::new())
         .map_err(|error| error.to_string())?;
     let (mut sender, driven) = hyper::client::conn::http1::handshake(TokioIo::new(connection)).await.map_err(failed)?;
-    tokio::pin!(driven);
-    let exchange = async {
-        let answer = sender.send_request(request).await.map_err(failed)?;
-        let status = answer.status().as_u16().to_string();
-        let body = Limited::new(answer.into_body(), MOST).collect().await;
-        let body = body.map_err(|error| format!("the body cannot be read: {error}"))?.to_bytes();
-        Ok(vec![("status".to_owned(), status), ("body".to_owned(), text_of(&body))])
-    };
-    tokio::pin!(exchange);
-    // The connection must be driven while the answer comes; it may end before all is taken.
-    std::future::poll_fn(|cx| {
-        let _ = driven.as_mut().poll(cx).map(|ended: Result<(), hyper::Error>| ended.is_ok());
-        exchange.as_mut().poll(cx)
-    })
-    .await
+    let _driven = client::Driven::new(driven);
+    let answer = sender.send_request(request).await.map_err(failed)?;
+    let status = answer.status().as_u16().to_string();
+    let body = Limited::new(answer.into_body(), MOST).collect().await;
+    let body = body.map_err(|error| format!("the body cannot be read: {error}"))?.to_bytes();
+    Ok(vec![("status".to_owned(), status), ("body".to_owned(), text_of(&body))])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_name_addresses() {
+        let address = |url: &str| parse(url).map(|(_, address)| address.to_string());
+        assert_eq!(address("http://localhost/a?b=c"), Ok("localhost:80".to_owned()));
+        assert_eq!(address("http://[::1]:8080/"), Ok("[::1]:8080".to_owned()));
+        for wrong in ["https://localhost/", "localhost", "/a", "http:///a", "ftp://a/"] {
+            assert!(address(wrong).is_err(), "{wrong}");
+        }
+    }
 }

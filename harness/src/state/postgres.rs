@@ -99,7 +99,8 @@ async fn look(connection: Connection, config: Config, query: Option<&str>) -> Re
         None => whole(&client).await,
     };
     match read {
-        Ok(items) => Ok(State { absent: items.is_empty() && troubles.is_empty(), troubles, ..State::of(items) }),
+        // A database that answers is there, also when it holds nothing.
+        Ok(items) => Ok(State { troubles, ..State::of(items) }),
         // Whoever holds a table is among the troubles.
         Err(error) if !troubles.is_empty() && error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
             Ok(State { absent: false, items: None, troubles })

@@ -59,9 +59,9 @@ async fn look(connection: Connection, settings: RedisConnectionInfo) -> Result<S
         Err(error) => return Err(said(error)),
     };
     let (items, locks) = keys(&mut redis).await?;
-    let absent = items.is_empty() && locks.is_empty();
     let troubles = locks.into_iter().chain(troubles).collect();
-    Ok(State { absent, troubles, ..State::of(items) })
+    // A server that answers is there, also when it holds nothing.
+    Ok(State { troubles, ..State::of(items) })
 }
 
 async fn open(

@@ -69,21 +69,25 @@ impl<P: Place> TrialSession<P> {
         let deadline = Instant::now() + PATIENCE;
         self.connecting = Some(None);
         self.cell.send(Command::Connect { port, six })?;
-        let errno = loop {
-            if let Some(Some(errno)) = self.connecting {
-                break errno;
+        let told = loop {
+            if let Some(told) = self.connecting.flatten() {
+                break Ok(told);
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() || self.is_interrupted() {
-                break libc::ETIMEDOUT;
+                break Err(Errno::TIMEDOUT);
             }
             wait_for(self.cell.socket(), PollFlags::IN, left);
             if self.hear_reports() {
-                break libc::EPIPE;
+                break Err(Errno::PIPE);
             }
         };
         self.connecting = None;
-        let socket = self.cell.take_connected().ok_or(Errno::from_raw_os_error(errno))?;
+        let errno = told?;
+        if errno != 0 {
+            return Err(Errno::from_raw_os_error(errno));
+        }
+        let socket = self.cell.take_connected().ok_or(Errno::IO)?;
         wait_for(socket.as_fd(), PollFlags::OUT, deadline.saturating_duration_since(Instant::now()));
         rustix::net::sockopt::socket_error(&socket)??;
         rustix::net::getpeername(&socket)?.ok_or(Errno::TIMEDOUT)?;

@@ -185,7 +185,8 @@ impl Services {
         let Some(planned) = self.planned.get(index) else { return String::new() };
         let text = read_end(cell, &planned.start.log).unwrap_or_default();
         let last: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).rev().take(4).collect();
-        last.iter().rev().map(|line| format!("\n    {line}")).collect()
+        let last = last.iter().rev().map(|line| line.trim()).collect::<Vec<_>>().join("; ");
+        if last.is_empty() { last } else { format!("; its last lines: {last}") }
     }
 }
 
