@@ -46,6 +46,7 @@ impl Place {
             record: false,
             states: Vec::new(),
             recovery: None,
+            services: Vec::new(),
             interrupt: Interrupt::new().expect("an event"),
         };
         Self { driver, request }

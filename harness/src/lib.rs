@@ -20,6 +20,7 @@ pub mod future;
 pub mod guide;
 pub mod model;
 pub mod scenario;
+pub mod service;
 pub mod state;
 pub mod sys;
 #[cfg(feature = "test")]

@@ -243,6 +243,7 @@ fn stacks(directory: &Path, command: &[&str], at: &str) -> Result<Vec<Vec<String
         record: false,
         states: Vec::new(),
         recovery: None,
+        services: Vec::new(),
         interrupt: Interrupt::new()?,
     };
     let long = Duration::from_secs(120);

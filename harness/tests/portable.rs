@@ -63,6 +63,7 @@ fn request(directory: &Path, script: &str, plan: TrialPlan) -> Request {
         record: false,
         states: Vec::new(),
         recovery: None,
+        services: Vec::new(),
         interrupt: Interrupt::new().expect("an event"),
     }
 }

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Each room and the rooms it may use: only those below it.
-const EDGES: [(&str, &[&str]); 13] = [
+const EDGES: [(&str, &[&str]); 14] = [
     ("guide", &[]),
     ("testing", &["explore", "trial", "driver", "state", "cell", "future", "audit", "scenario", "model", "sys"]),
     ("future", &["cell", "audit", "model", "sys"]),
-    ("explore", &["trial", "driver", "state", "cell", "windows", "audit", "scenario", "model"]),
+    ("explore", &["trial", "driver", "service", "state", "cell", "windows", "audit", "scenario", "model"]),
     ("trial", &["driver", "model"]),
-    ("driver", &["state", "cell", "model", "sys"]),
+    ("driver", &["service", "state", "cell", "model", "sys"]),
+    ("service", &["state", "scenario", "model", "sys"]),
     ("state", &["scenario", "model", "sys"]),
     ("cell", &["model", "sys"]),
     ("windows", &["model"]),

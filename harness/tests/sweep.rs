@@ -186,6 +186,7 @@ fn undisturbed(real: &Real, directory: &Path, record: bool) -> Result<Evidence, 
         record,
         states: Vec::new(),
         recovery: None,
+        services: Vec::new(),
         interrupt: Interrupt::new()?,
     };
     let limits = Limits {

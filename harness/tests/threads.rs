@@ -59,6 +59,7 @@ fn trial(driver: &dyn Driver, directory: &std::path::Path, name: &str, send: Opt
         record: false,
         states: Vec::new(),
         recovery: None,
+        services: Vec::new(),
         interrupt: Interrupt::new().expect("a descriptor"),
     };
     let limits = Limits {

@@ -132,6 +132,7 @@ fn trial(acts: Vec<Act>, command: &[&str]) -> Result<Done, Failed> {
         record: false,
         states: Vec::new(),
         recovery: None,
+        services: Vec::new(),
         interrupt: Interrupt::new()?,
     };
     let limits = Limits {

@@ -107,7 +107,7 @@ impl Code {
     /// that scenarios and policies can be written for what is to come.
     #[must_use]
     pub const fn is_reported(self) -> bool {
-        !matches!(self, Self::RequestNotAborted | Self::ConnectionAbandoned)
+        !matches!(self, Self::RequestNotAborted)
     }
 }
 

@@ -92,7 +92,9 @@ impl From<DriverError> for Failure {
                 }),
             },
             DriverError::Command { .. } => Self { exit: Exit::Usage, message, help: None },
-            DriverError::System { .. } => Self { exit: Exit::Inconclusive, message, help: None },
+            DriverError::Service { .. } | DriverError::System { .. } => {
+                Self { exit: Exit::Inconclusive, message, help: None }
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::checking;
 use crate::exit::{Exit, Failure};
 use crate::output;
 use crate::progress::Shown;
-use quietus::driver::{Driver, Interrupt};
+use quietus::driver::{Driver, DriverError, Interrupt};
 use quietus::explore::{Check, CheckError, check, report, scenario_files};
 use quietus::model::quote_all;
 use quietus::scenario::{Scenario, parse};
@@ -46,6 +46,9 @@ pub(crate) fn run(arguments: &RunArguments, interrupt: &Interrupt) -> Result<Exi
         match outcome {
             Ok(run) => runs.push(run),
             Err(CheckError::Control(why)) => runs.push(inconclusive(&wanted, why)),
+            Err(CheckError::Driver(error @ DriverError::Service { .. })) => {
+                runs.push(inconclusive(&wanted, error.to_string()));
+            }
             Err(CheckError::Interrupted) => break,
             Err(error) => return Err(Failure::from(error).in_scenario(&one.path)),
         }

@@ -40,6 +40,8 @@ pub(crate) struct Before {
 
 struct Walk<'a> {
     before: &'a Before,
+    /// Directories that are not looked into: what changes there is not the agent's.
+    hidden: &'a [PathBuf],
     tree: FileTree,
     kept: u64,
     read: usize,
@@ -48,17 +50,17 @@ struct Walk<'a> {
 }
 
 /// Lists every changed path below the upper layers.
-pub(crate) fn changes(upper: BorrowedFd<'_>, layers: &[Layer], before: &Before) -> FileTree {
-    walk(upper, layers, before, false)
+pub(crate) fn changes(upper: BorrowedFd<'_>, layers: &[Layer], before: &Before, hidden: &[PathBuf]) -> FileTree {
+    walk(upper, layers, before, hidden, false)
 }
 
 /// Lists what the upper layers hold now, as the state before the agent starts.
-pub(crate) fn state_before(upper: BorrowedFd<'_>, layers: &[Layer]) -> Before {
-    Before { nodes: walk(upper, layers, &Before::default(), true).nodes }
+pub(crate) fn state_before(upper: BorrowedFd<'_>, layers: &[Layer], hidden: &[PathBuf]) -> Before {
+    Before { nodes: walk(upper, layers, &Before::default(), hidden, true).nodes }
 }
 
-fn walk(upper: BorrowedFd<'_>, layers: &[Layer], before: &Before, all: bool) -> FileTree {
-    let mut walk = Walk { before, tree: FileTree::default(), kept: 0, read: 0, all };
+fn walk(upper: BorrowedFd<'_>, layers: &[Layer], before: &Before, hidden: &[PathBuf], all: bool) -> FileTree {
+    let mut walk = Walk { before, hidden, tree: FileTree::default(), kept: 0, read: 0, all };
     for layer in layers {
         let opened = match rustix::fs::openat(upper, layer.upper.as_str(), OPEN_DIRECTORY, Mode::empty()) {
             // As an ordinary user: a directory that is shut for the agent, such as /root.
@@ -208,6 +210,9 @@ impl Walk<'_> {
     }
 
     fn entry(&mut self, directory: BorrowedFd<'_>, name: &CStr, path: &Path, lower: bool, depth: usize) {
+        if self.hidden.iter().any(|hidden| hidden == path) {
+            return;
+        }
         let Ok(stat) = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) else { return };
         let text = path_text(path.as_os_str().as_bytes());
         let past = if lower { path.symlink_metadata().ok() } else { None };

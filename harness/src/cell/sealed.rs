@@ -85,6 +85,9 @@ pub struct Cell {
     proc: OwnedFd,
     root: OwnedFd,
     before: Before,
+    private_network: bool,
+    /// Directories that are not the agent's.
+    hidden: Vec<PathBuf>,
     /// What is not audited, and why.
     pub gaps: Vec<(String, String)>,
 }
@@ -132,7 +135,7 @@ impl CellMaker {
                 max_processes: wish.max_processes,
             };
             match sys::launch(&launch) {
-                Ok(launched) => return Cell::new(launched, plan),
+                Ok(launched) => return Cell::new(launched, plan, wish.private_network),
                 Err(LaunchError::Step { index, what, errno }) => {
                     let refused =
                         plan.layers.iter().find(|layer| layer.step == index && layer.covers != Path::new("/"));
@@ -149,7 +152,7 @@ impl CellMaker {
 }
 
 impl Cell {
-    fn new(mut launched: LaunchedCell, plan: Blueprint) -> Result<Self, CellError> {
+    fn new(mut launched: LaunchedCell, plan: Blueprint, private_network: bool) -> Result<Self, CellError> {
         let mut take = |slot, name| launched.take(slot).ok_or(CellError::Incomplete(name));
         let (upper, proc, root) =
             (take(Slot::Upper, "the upper layers")?, take(Slot::Proc, "/proc")?, take(Slot::Root, "the root")?);
@@ -166,7 +169,8 @@ impl Cell {
                 _ => {}
             }
         }
-        Ok(Self { launched, layers: plan.layers, upper, proc, root, before: Before::default(), gaps })
+        let (before, hidden) = (Before::default(), Vec::new());
+        Ok(Self { launched, layers: plan.layers, upper, proc, root, before, private_network, hidden, gaps })
     }
 
     /// The cell's `/proc`.
@@ -205,6 +209,22 @@ impl Cell {
         self.launched.send(command)
     }
 
+    /// Whether it has a network of its own, with nothing but the loopback interface.
+    pub fn has_private_network(&self) -> bool {
+        self.private_network
+    }
+
+    /// Takes the socket that came with the last [`Report::Connected`].
+    pub fn take_connected(&self) -> Option<OwnedFd> {
+        self.launched.take_connected()
+    }
+
+    /// Leaves directories out of every list of changed paths: what is in them is not the
+    /// agent's.
+    pub fn hide(&mut self, directories: Vec<PathBuf>) {
+        self.hidden = directories;
+    }
+
     /// Every process but the init, to a depth.
     pub(crate) fn processes(&self, depth: Depth) -> Vec<ProcessRecord> {
         processes::numbers(&self.proc, ".")
@@ -239,12 +259,12 @@ impl Cell {
 
     /// Takes what has changed so far as the state before the agent.
     pub fn note_before(&mut self) {
-        self.before = files::state_before(self.upper.as_fd(), &self.layers);
+        self.before = files::state_before(self.upper.as_fd(), &self.layers, &self.hidden);
     }
 
     /// Lists every changed path, while processes may run.
     pub fn look_at_files(&self) -> FileTree {
-        files::changes(self.upper.as_fd(), &self.layers, &self.before)
+        files::changes(self.upper.as_fd(), &self.layers, &self.before, &self.hidden)
     }
 
     /// Ends every process, then lists every changed path.

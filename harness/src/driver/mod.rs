@@ -21,6 +21,7 @@ pub use portable::{Containment, PortableDriver, PortableOptions};
 pub use crate::model::{Evidence, Occasion, OutputTail, Reaped};
 
 use crate::model::{Ended, Pattern, PointSpec, Step, TrialPlan};
+use crate::service::Service;
 use crate::state::Oracle;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -87,6 +88,9 @@ pub struct Request {
     pub keep: Vec<Pattern>,
     /// Whether what the agent does is recorded. That takes the full guarantee.
     pub record: bool,
+    /// Servers that run beside the agent, from before `prepare` on. They take the full
+    /// guarantee.
+    pub services: Vec<Arc<Service>>,
     /// Who reads what the agent changes outside itself.
     pub states: Vec<Arc<dyn Oracle>>,
     /// How the agent is started again over what it left, if it is.
@@ -117,6 +121,14 @@ pub enum DriverError {
     Command {
         /// Which command.
         what: String,
+        /// Why.
+        why: String,
+    },
+    /// A server beside the agent is not installed, or cannot be used.
+    #[error("the service `{name}`: {why}")]
+    Service {
+        /// What it is called.
+        name: String,
         /// Why.
         why: String,
     },

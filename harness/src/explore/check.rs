@@ -15,6 +15,7 @@ use crate::audit::{Case, Found, Rules, audit, lost_recovery, unheard, unread_sta
 use crate::driver::{Action, Driver, DriverError, Interrupt, Recovery, Request};
 use crate::model::{FileTree, Injection, Point, PointSpec, Stdin, Step, Token, TrialPlan};
 use crate::scenario::{Allow, Kind, RecoverSpec, Second, Strategy};
+use crate::service::Service;
 use crate::state::Oracle;
 use crate::trial::{Limits, Outcome, TrialRecord, What, run_trial};
 use crate::windows::Map;
@@ -88,6 +89,8 @@ pub struct Check {
     pub private_network: bool,
     /// How many processes and threads it may have.
     pub max_processes: u32,
+    /// Servers that run beside it.
+    pub services: Vec<Arc<Service>>,
     /// Who reads what it changes outside itself.
     pub states: Vec<Arc<dyn Oracle>>,
     /// How it is started again over what it left, if it is.
@@ -143,6 +146,7 @@ impl Runner<'_> {
             plan: plan.clone(),
             keep: self.check.rules.log.iter().chain(&self.check.rules.released).cloned().collect(),
             record: false,
+            services: self.check.services.clone(),
             states: self.check.states.clone(),
             recovery: None,
             interrupt: self.interrupt.clone(),

@@ -43,6 +43,7 @@ impl Check {
             replay: ("quietus replay ".to_owned(), String::new()),
             private_network: false,
             max_processes: MOST_PROCESSES,
+            services: Vec::new(),
             states: Vec::new(),
             recover: None,
         }

@@ -5,7 +5,8 @@ use super::plan::Planned;
 use crate::audit::Rules;
 use crate::cell::MOST_PROCESSES;
 use crate::model::{Act, Injection, Stdin, Step, TrialPlan};
-use crate::scenario::{Kind, Network, Scenario};
+use crate::scenario::{Kind, Network, RecoverSpec, Scenario, ServiceKind, ServiceSpec, StateKind, StateSpec};
+use crate::service::{References, Service};
 use crate::state::{Scratch, oracle};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -47,11 +48,12 @@ impl Check {
             profile.is_some_and(|profile| profile.pty) || send.as_ref().is_some_and(|send| send.has(Step::PtyHangup))
         });
         let scratch = Arc::new(Scratch::default());
-        let words = |words: &[String]| words.iter().map(OsString::from).collect::<Vec<_>>();
+        let (services, references) = services_of(scenario, &scratch, &environment);
+        let words = |words: &[String]| references.fill_all(words).into_iter().map(OsString::from).collect::<Vec<_>>();
         let own = &scenario.agent.env;
         let mut environment: Vec<(OsString, OsString)> =
             environment.into_iter().filter(|(key, _)| !own.contains_key(&*key.to_string_lossy())).collect();
-        environment.extend(own.iter().map(|(key, value)| (key.into(), value.into())));
+        environment.extend(own.iter().map(|(key, value)| (key.into(), references.fill(value).into())));
         let trials = scenario
             .scripts
             .iter()
@@ -110,8 +112,50 @@ impl Check {
             replay: ("quietus replay ".to_owned(), format!(" --scenario {}", path.display())),
             private_network: scenario.cell.network == Network::Private,
             max_processes: scenario.cell.max_processes.unwrap_or(MOST_PROCESSES),
-            states: scenario.states.iter().map(|state| oracle(state, &scratch)).collect(),
-            recover: scenario.recover.clone(),
+            services,
+            states: scenario.states.iter().map(|state| oracle(&filled_state(state, &references), &scratch)).collect(),
+            recover: scenario.recover.as_ref().map(|recover| RecoverSpec {
+                command: recover.command.as_deref().map(|command| references.fill_all(command)),
+                ..recover.clone()
+            }),
         })
     }
+}
+
+/// The servers of a scenario, and what may be said of them elsewhere.
+fn services_of(
+    scenario: &Scenario,
+    scratch: &Arc<Scratch>,
+    environment: &[(OsString, OsString)],
+) -> (Vec<Arc<Service>>, References) {
+    let search = || environment.iter().find(|(key, _)| key == "PATH").map(|(_, value)| value.clone());
+    let made = |spec: &ServiceSpec| Arc::new(Service::new(spec, scratch, search()));
+    let mut references = References::default();
+    // A command may name any service, so the names come before the commands.
+    scenario.services.iter().for_each(|spec| references.add(&made(spec)));
+    let filled = |spec: &ServiceSpec| {
+        let kind = match &spec.kind {
+            ServiceKind::Command { command, ready } => {
+                ServiceKind::Command { command: references.fill_all(command), ready: references.fill_all(ready) }
+            }
+            known => known.clone(),
+        };
+        made(&ServiceSpec { kind, ..spec.clone() })
+    };
+    (scenario.services.iter().map(filled).collect(), references)
+}
+
+fn filled_state(spec: &StateSpec, references: &References) -> StateSpec {
+    let mut spec = spec.clone();
+    let fill = |text: &mut String| *text = references.fill(text);
+    match &mut spec.kind {
+        StateKind::Sqlite { path, .. }
+        | StateKind::Git { path }
+        | StateKind::Directory { path }
+        | StateKind::Json { path, .. } => fill(path),
+        StateKind::Postgres { url, .. } | StateKind::Redis { url } | StateKind::Http { url } => fill(url),
+        StateKind::Files { paths } => paths.iter_mut().for_each(fill),
+        StateKind::Command { command } => command.iter_mut().for_each(fill),
+    }
+    spec
 }

@@ -378,13 +378,13 @@ static STATE: Section = Section {
 
 const STATES: &[Choice] = &[
     choice("sqlite", "a SQLite database; read from a copy"),
-    later_choice("postgres", "a PostgreSQL database, with what its server says of sessions, transactions and locks"),
-    later_choice("redis", "a Redis database, with its keys that do not expire and its blocked clients"),
+    choice("postgres", "a PostgreSQL database, with what its server says of sessions, transactions and locks"),
+    choice("redis", "a Redis database, with its keys that do not expire and its blocked clients"),
     choice("git", "a git repository"),
     choice("directory", "a directory with all below it"),
     choice("files", "files that change all together or not at all"),
     choice("json", "a value in a JSON file"),
-    later_choice("http", "what a GET request is answered"),
+    choice("http", "what a GET request is answered"),
     choice("command", "what a command says"),
 ];
 
@@ -433,8 +433,8 @@ static SERVICE: Section = Section {
 };
 
 const SERVICES: &[Choice] = &[
-    later_choice("postgres", "a PostgreSQL server from this machine's package, on a socket of its own"),
-    later_choice("redis", "a Redis server from this machine's package, on a socket of its own"),
+    choice("postgres", "a PostgreSQL server from this machine's package, on a socket of its own"),
+    choice("redis", "a Redis server from this machine's package, on a socket of its own"),
     choice("command", "a program"),
     later_choice("llm", "play the endpoint of a language model"),
     later_choice("proxy", "stand between the agent and a server"),

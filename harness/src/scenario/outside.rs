@@ -151,9 +151,6 @@ pub(super) fn recover(reader: &mut Reader<'_>, fields: &Fields<'_, '_>) -> Optio
 
 /// Reports what cannot be together.
 pub(super) fn combine(reader: &mut Reader<'_>, scenario: &Scenario, sections: &Sections<'_, '_>) {
-    if let Some(first) = sections.services.first() {
-        reader.report(Diagnostic::new("not-yet", first.span.clone(), "this version cannot start services yet"));
-    }
     let services: Vec<&str> = scenario.services.iter().map(|service| service.name.as_str()).collect();
     same_names(reader, services.iter().copied(), &sections.services, "service");
     same_names(reader, scenario.states.iter().map(|state| state.name.as_str()), &sections.states, "state");

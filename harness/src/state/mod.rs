@@ -1,21 +1,31 @@
 //! How to look at what is kept outside the agent. An oracle reads one thing, at one
 //! moment, and changes nothing; what it found is compared elsewhere.
 
+mod address;
+mod client;
 mod command;
 mod directory;
 mod files;
 mod git;
+mod http;
 mod json;
 mod make;
+mod postgres;
+mod postgres_sessions;
+mod redis;
 mod scratch;
 mod sqlite;
 
+pub use address::{Address, Stream};
 pub use command::CommandOracle;
 pub use directory::DirectoryOracle;
 pub use files::FilesOracle;
 pub use git::GitOracle;
+pub use http::HttpOracle;
 pub use json::JsonOracle;
 pub use make::oracle;
+pub use postgres::{PostgresOracle, postgres_answers};
+pub use redis::{RedisOracle, redis_answers};
 pub use scratch::Scratch;
 pub use sqlite::SqliteOracle;
 
@@ -65,6 +75,12 @@ pub trait Place {
     /// # Errors
     /// In words, when it cannot be run or does not end.
     fn run(&mut self, command: usize) -> Result<Ran, String>;
+
+    /// Connects to a server, as the agent would reach it.
+    ///
+    /// # Errors
+    /// In words, when nobody answers there, or no connection can be made from here.
+    fn connect(&mut self, address: &Address) -> Result<Stream, String>;
 
     /// The files on which a process that the agent left holds a lock of the kernel.
     fn locked(&self) -> BTreeSet<String>;

@@ -7,12 +7,15 @@ use super::program::{Program, Role};
 use super::step::SetupStep;
 use super::wire::{Command, Report, SLOTS};
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fd::{BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
+};
 use std::io::IoSlice;
 use std::mem::MaybeUninit;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::RawFd;
 
 /// Everything the init works from; made before the fork.
@@ -238,6 +241,7 @@ fn obey(socket: BorrowedFd<'_>, orders: &Orders<'_>, terminal: Option<RawFd>, co
         // `serve` leaves by itself, and what is noted is waited for in `start`.
         Command::Noted | Command::Leave => {}
         Command::KillAll { signal } => child::kill_all(signal),
+        Command::Connect { port, six } => connect(socket, port, six),
         Command::Run { program: index } => {
             let Some(program) = orders.programs.get(index as usize) else { return };
             match program.role {
@@ -251,6 +255,43 @@ fn obey(socket: BorrowedFd<'_>, orders: &Orders<'_>, terminal: Option<RawFd>, co
             }
         }
     }
+}
+
+/// Begins a connection to the loopback interface, and hands it over. Who asked waits for
+/// it to stand: the init waits for nobody.
+fn connect(socket: BorrowedFd<'_>, port: u16, six: bool) {
+    let errno = match begin_to_connect(port, six) {
+        Ok(made) => match hand_over_one(socket, made.as_fd()) {
+            Ok(()) => return,
+            Err(errno) => errno,
+        },
+        Err(errno) => errno,
+    };
+    say(socket, Report::Connected { errno: errno.raw_os_error() });
+}
+
+fn begin_to_connect(port: u16, six: bool) -> Result<OwnedFd, Errno> {
+    let family = if six { AddressFamily::INET6 } else { AddressFamily::INET };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let made = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
+    let begun = if six {
+        rustix::net::connect(&made, &SocketAddrV6::new(Ipv6Addr::LOCALHOST, port, 0, 0))
+    } else {
+        rustix::net::connect(&made, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))
+    };
+    match begun {
+        Ok(()) | Err(Errno::INPROGRESS) => Ok(made),
+        Err(errno) => Err(errno),
+    }
+}
+
+fn hand_over_one(socket: BorrowedFd<'_>, made: BorrowedFd<'_>) -> Result<(), Errno> {
+    let packet = Report::Connected { errno: 0 }.to_packet();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    let sent = [made];
+    control.push(SendAncillaryMessage::ScmRights(&sent));
+    rustix::net::sendmsg(socket, &[IoSlice::new(&packet)], &mut control, SendFlags::NOSIGNAL).map(drop)
 }
 
 /// Forks, executes, and says how that went.

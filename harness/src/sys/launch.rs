@@ -11,6 +11,7 @@ use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendFlags, SocketFlags,
     SocketType,
 };
+use std::cell::RefCell;
 use std::ffi::CStr;
 use std::io::IoSliceMut;
 use std::mem::MaybeUninit;
@@ -83,6 +84,8 @@ pub struct LaunchedCell {
     init_pid: i32,
     ended: bool,
     descriptors: [Option<OwnedFd>; SLOTS],
+    /// The socket that came with the last [`Report::Connected`].
+    connected: RefCell<Option<OwnedFd>>,
     /// Optional steps that the kernel refused: index and errno.
     pub skipped: Vec<(usize, Errno)>,
 }
@@ -117,12 +120,29 @@ impl LaunchedCell {
     /// `PIPE` when the init is gone.
     pub fn receive(&self) -> Result<Option<Report>, Errno> {
         let mut packet = [0u8; 16];
-        match rustix::net::recv(&self.socket, &mut packet, RecvFlags::DONTWAIT) {
-            Ok((0, _)) => Err(Errno::PIPE),
-            Ok((length, _)) => Ok(packet.get(..length).and_then(Report::from_packet)),
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
+        match rustix::net::recvmsg(&self.socket, &mut [IoSliceMut::new(&mut packet)], &mut control, flags) {
+            Ok(received) if received.bytes == 0 => Err(Errno::PIPE),
+            Ok(received) => {
+                let sent = control.drain().find_map(|message| match message {
+                    RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
+                    _ => None,
+                });
+                if sent.is_some() {
+                    *self.connected.borrow_mut() = sent;
+                }
+                Ok(packet.get(..received.bytes).and_then(Report::from_packet))
+            }
             Err(Errno::AGAIN | Errno::INTR) => Ok(None),
             Err(errno) => Err(errno),
         }
+    }
+
+    /// Takes the socket that came with the last [`Report::Connected`].
+    pub fn take_connected(&self) -> Option<OwnedFd> {
+        self.connected.borrow_mut().take()
     }
 
     /// Ends every process of the cell and waits until none is left.
@@ -187,6 +207,7 @@ pub fn launch(launch: &Launch<'_>) -> Result<LaunchedCell, LaunchError> {
         init_pid,
         ended: false,
         descriptors: [const { None }; SLOTS],
+        connected: RefCell::new(None),
         skipped: Vec::new(),
     };
     await_ready(&mut cell, launch.steps)?;

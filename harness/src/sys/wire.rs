@@ -61,6 +61,11 @@ pub enum Report {
     },
     /// Nobody but the init is left.
     Empty,
+    /// A connection was begun; its socket comes with it, or there is none for this reason.
+    Connected {
+        /// What the kernel said; 0 where there is a socket.
+        errno: i32,
+    },
 }
 
 /// What Quietus asks.
@@ -88,6 +93,13 @@ pub enum Command {
     KillAll {
         /// The signal number.
         signal: i32,
+    },
+    /// Connect to a port of the loopback interface, in the network of the cell.
+    Connect {
+        /// The port, TCP.
+        port: u16,
+        /// By IPv6.
+        six: bool,
     },
 }
 
@@ -125,6 +137,7 @@ impl Report {
             Self::Reaped { pid, status } => pack(7, pid.cast_unsigned(), status),
             Self::AllEnded { left } => pack(8, left, 0),
             Self::Empty => pack(9, 0, 0),
+            Self::Connected { errno } => pack(10, 0, errno),
         }
     }
 
@@ -140,6 +153,7 @@ impl Report {
             7 => Self::Reaped { pid: first.cast_signed(), status: second },
             8 => Self::AllEnded { left: first },
             9 => Self::Empty,
+            10 => Self::Connected { errno: second },
             _ => return None,
         })
     }
@@ -154,6 +168,7 @@ impl Command {
             Self::EndAll => pack(4, 0, 0),
             Self::Leave => pack(5, 0, 0),
             Self::KillAll { signal } => pack(6, 0, signal),
+            Self::Connect { port, six } => pack(7, port as u32, six as i32),
         }
     }
 
@@ -166,6 +181,7 @@ impl Command {
             4 => Some(Self::EndAll),
             5 => Some(Self::Leave),
             6 => Some(Self::KillAll { signal: second }),
+            7 => Some(Self::Connect { port: first as u16, six: second != 0 }),
             _ => None,
         }
     }
@@ -187,6 +203,7 @@ mod tests {
             Report::Reaped { pid: 42, status: 15 },
             Report::AllEnded { left: 2 },
             Report::Empty,
+            Report::Connected { errno: 111 },
         ] {
             assert_eq!(Report::from_packet(&report.to_packet()), Some(report));
         }
@@ -197,6 +214,7 @@ mod tests {
             Command::EndAll,
             Command::Leave,
             Command::KillAll { signal: 19 },
+            Command::Connect { port: 65535, six: true },
         ] {
             assert_eq!(Command::from_packet(&command.to_packet()), Some(command));
         }

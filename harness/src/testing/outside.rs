@@ -151,6 +151,7 @@ fn start(path: &str, socket: &str, interrupt: &Interrupt) -> Result<Ended, Strin
         plan: TrialPlan { acts: Vec::new(), grace: Duration::ZERO, stdin: Stdin::Closed, pty: false, pid1: false },
         keep: Vec::new(),
         record: false,
+        services: Vec::new(),
         states: Vec::new(),
         recovery: None,
         interrupt: interrupt.clone(),

@@ -222,6 +222,7 @@ impl Agent<'_> {
             record: false,
             states: Vec::new(),
             recovery: None,
+            services: Vec::new(),
             interrupt,
         };
         let limits = Limits {

@@ -7,7 +7,7 @@ use crate::sys::{Command, Report};
 use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 impl Place for Cell {
     const TRACES: bool = true;
@@ -77,6 +77,18 @@ impl Place for Cell {
 
     fn end(&mut self) -> FileTree {
         Self::end(self)
+    }
+
+    fn has_private_network(&self) -> bool {
+        Self::has_private_network(self)
+    }
+
+    fn take_connected(&self) -> Option<OwnedFd> {
+        Self::take_connected(self)
+    }
+
+    fn hide(&mut self, directories: Vec<PathBuf>) {
+        Self::hide(self, directories);
     }
 
     fn gaps(&self) -> Vec<(String, String)> {

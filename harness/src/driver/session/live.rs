@@ -5,6 +5,7 @@ use super::output::OutputFollower;
 use super::place::Place;
 use super::recover::{Earlier, Second};
 use super::roles::Roles;
+use super::services::Services;
 use super::states::{Asked, Running};
 use super::streams::Streams;
 use crate::cell::{FileWatch, Modes, ScreenScanner};
@@ -104,10 +105,14 @@ pub(in crate::driver) struct TrialSession<P> {
     failed: Option<DriverError>,
     /// Which of the programs is the agent: its first start, or its second.
     pub(super) agent: u32,
+    /// The servers that run beside the agent.
+    pub(super) services: Services,
     /// Who reads the states.
     pub(super) asked: Vec<Asked>,
     /// A command of theirs.
     pub(super) running: Option<Running>,
+    /// A connection of theirs that the init is to make, and what became of it: an errno.
+    pub(super) connecting: Option<Option<i32>>,
     /// The agent's second start, while that is to come.
     pub(super) second: Option<Second>,
     /// What was seen before its second start.
@@ -166,8 +171,10 @@ impl<P: Place> TrialSession<P> {
             interrupt: request.interrupt.clone(),
             failed: None,
             agent: AGENT,
+            services: Services::default(),
             asked: Vec::new(),
             running: None,
+            connecting: None,
             second: None,
             earlier: None,
         }
@@ -445,7 +452,11 @@ impl<P: Place> TrialSession<P> {
             Report::Started { .. } | Report::HostStarted { .. } => false,
             _ => self.empty,
         };
-        if self.is_of_oracle(&report) {
+        if let Some(why) = self.services.ended(&self.cell, &report) {
+            self.say(Event::Lost(why.to_string()));
+            return;
+        }
+        if self.is_of_oracle(&report) || self.is_of_connection(&report) {
             return;
         }
         match report {

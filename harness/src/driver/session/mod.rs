@@ -1,6 +1,7 @@
 //! One trial in a place, whichever place it is: what the drivers share. A place
 //! (a sealed cell, the premises of the portable driver) is behind [`Place`].
 
+mod connect;
 mod inject;
 mod live;
 mod observe;
@@ -9,6 +10,7 @@ mod output;
 mod place;
 mod recover;
 mod roles;
+mod services;
 mod stacked;
 mod states;
 mod streams;

@@ -4,13 +4,27 @@ use super::live::TrialSession;
 use super::place::Place;
 use crate::cell::{Depth, activity, locked_files, unix_sockets};
 use crate::driver::{Event, Look, Occasion, Session as _};
-use crate::model::{Census, Ended, Point, PointSpec, ProcessId, ProcessRecord};
+use crate::model::{Census, Ended, Listener, Point, PointSpec, ProcessId, ProcessRecord};
 use crate::sys::Command;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// How long all threads must have been blocked, with nothing having run in between.
 const IDLE_FOR: Duration = Duration::from_millis(60);
+
+/// Marks what helpers have started, also later: a server forks for each client. Orphans of the
+/// agent are children of the init, which is none of them.
+fn mark_descendants(records: &mut [ProcessRecord]) {
+    let mut known: BTreeSet<i32> = records.iter().filter(|record| record.helper).map(|record| record.id.pid).collect();
+    let mut before = 0;
+    while before < known.len() {
+        before = known.len();
+        for record in records.iter_mut().filter(|record| !record.helper && known.contains(&record.parent)) {
+            record.helper = true;
+        }
+        known.extend(records.iter().filter(|record| record.helper).map(|record| record.id.pid));
+    }
+}
 
 /// What earlier looks have shown.
 #[derive(Debug, Default)]
@@ -36,11 +50,12 @@ impl<P: Place> TrialSession<P> {
     }
 
     fn without_ours(&self, mut records: Vec<ProcessRecord>) -> Vec<ProcessRecord> {
-        let host = self.host.as_ref().map(|host| host.pid);
-        records.retain(|record| Some(record.id.pid) != host && Some(record.id.pid) != self.predicate_pid);
         for record in &mut records {
             record.helper = self.helpers.contains(&record.id);
         }
+        mark_descendants(&mut records);
+        let host = self.host.as_ref().map(|host| host.pid);
+        records.retain(|record| Some(record.id.pid) != host && Some(record.id.pid) != self.predicate_pid);
         records
     }
 
@@ -72,8 +87,7 @@ impl<P: Place> TrialSession<P> {
             self.add_stacks(&mut processes);
         }
         let listeners = self.cell.listeners(&processes);
-        let unix = unix_sockets(self.cell.proc(), &processes);
-        let shares_network = !listeners.is_empty() || unix.abstract_name;
+        let shares_network = !listeners.is_empty() || unix_sockets(self.cell.proc(), &processes).abstract_name;
         let agents: Vec<&ProcessRecord> =
             processes.iter().filter(|process| !process.helper && !process.is_zombie()).collect();
         let pids: Vec<i32> = agents.iter().map(|process| process.id.pid).collect();
@@ -81,7 +95,10 @@ impl<P: Place> TrialSession<P> {
             // At rest it was looked at for longer: who is stopped there stays so.
             let traced = self.tracer.is_some() && occasion == Occasion::Settled;
             let busy = !activity(self.cell.proc(), &pids, traced).0;
-            let listens = !listeners.is_empty() || unix.listening;
+            // That a helper listens does not make the agent a server.
+            let own: Vec<ProcessRecord> = processes.iter().filter(|process| !process.helper).cloned().collect();
+            let holds = |listener: &Listener| own.iter().any(|process| listener.holders.contains(&process.id));
+            let listens = listeners.iter().any(holds) || unix_sockets(self.cell.proc(), &own).listening;
             self.say(Event::Looked(Look { alive: pids.len().max(usize::from(unseen)), busy: busy || unseen, listens }));
         }
         if matches!(occasion, Occasion::Idle | Occasion::Injection) {

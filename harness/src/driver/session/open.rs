@@ -3,6 +3,7 @@
 use super::live::TrialSession;
 use super::place::{Build, Place};
 use super::recover::Second;
+use super::services::{self, Services};
 use super::{states, streams};
 use crate::driver::tracer::{Aim, FarSide, Tracer};
 use crate::driver::{DriverError, Request};
@@ -73,7 +74,9 @@ pub(in crate::driver) fn open_in<P: Place>(
         programs.push(prepare(command, Role::Helper, stdio, &|| format!("the state `{name}`"))?);
         Ok(programs.len() as u32 - 1)
     })?;
+    let mut services = services::prepare::<P>(request, &mut programs, &helper_ends)?;
     let mut cell = build(&programs, terminal)?;
+    cell.hide(services.directories.clone());
     drop((agent_ends, helper_ends, second_ends, oracle_ends));
     let tracer = traced.map(|(tracer, far)| {
         drop(far);
@@ -89,11 +92,12 @@ pub(in crate::driver) fn open_in<P: Place>(
         agent_streams.outputs = [Some(control), None];
         agent_streams.names.clear();
     }
+    services.start(&cell, &request.interrupt)?;
     for (index, command) in request.prepare.iter().enumerate() {
-        run_helper(&cell, &helper_output, index as u32 + 1, command, request)?;
+        run_helper(&cell, &helper_output, index as u32 + 1, command, request, &mut services)?;
     }
     let mut session = TrialSession::new(cell, request, agent_streams, predicates, helper_output, terminal);
-    (session.tracer, session.second, session.asked) = (tracer, second, asked);
+    (session.tracer, session.second, session.asked, session.services) = (tracer, second, asked, services);
     session.evidence.before = session.read_states();
     session.cell.note_before();
     Ok(session)
@@ -128,6 +132,7 @@ fn run_helper<P: Place>(
     program: u32,
     command: &[OsString],
     request: &Request,
+    services: &mut Services,
 ) -> Result<(), DriverError> {
     let shown = command.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
     let failed = |why: String| DriverError::Command { what: format!("prepare command `{shown}`"), why };
@@ -170,7 +175,11 @@ fn run_helper<P: Place>(
                         }
                     };
                 }
-                _ => {}
+                report => {
+                    if let Some(why) = services.ended(cell, &report) {
+                        return Err(why);
+                    }
+                }
             }
         }
     }

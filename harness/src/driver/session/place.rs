@@ -81,6 +81,19 @@ pub(crate) trait Place {
     /// Ends every process, then lists every changed path.
     fn end(&mut self) -> FileTree;
 
+    /// Whether it has a network of its own, with nothing but the loopback interface.
+    fn has_private_network(&self) -> bool {
+        false
+    }
+
+    /// Takes the socket that came with the last [`Report::Connected`].
+    fn take_connected(&self) -> Option<OwnedFd> {
+        None
+    }
+
+    /// Leaves directories that are not the agent's out of every list of changed paths.
+    fn hide(&mut self, _directories: Vec<PathBuf>) {}
+
     /// What is not audited, and why.
     fn gaps(&self) -> Vec<(String, String)>;
 }

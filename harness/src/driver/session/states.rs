@@ -6,7 +6,7 @@ use super::streams;
 use crate::cell::{Depth, exclusively_locked_files};
 use crate::driver::DriverError;
 use crate::model::{Ended, Reading};
-use crate::state::{self, Oracle, Ran};
+use crate::state::{self, Address, Oracle, Ran, Stream};
 use crate::sys::{Command, Report, Stdio};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, OwnedFd};
@@ -189,6 +189,13 @@ impl<P: Place> state::Place for Seen<'_, P> {
     fn run(&mut self, command: usize) -> Result<Ran, String> {
         let command = self.commands.get(command).ok_or("[quietus internal bug] the oracle has no such command")?;
         self.session.run_for_oracle(command)
+    }
+
+    fn connect(&mut self, address: &Address) -> Result<Stream, String> {
+        match address {
+            Address::Unix(path) => self.session.connect_to_file(path),
+            Address::Tcp { host, port } => self.session.connect_to_port(host, *port),
+        }
     }
 
     fn locked(&self) -> BTreeSet<String> {

@@ -1,0 +1,121 @@
+//! Connections into the place of a trial, as the agent would make them.
+
+use super::live::TrialSession;
+use super::place::Place;
+use crate::state::Stream;
+use crate::sys::{Command, Report};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fd::{AsFd, AsRawFd, OwnedFd};
+use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+use std::net::{IpAddr, TcpStream, ToSocketAddrs};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long a connection may take to stand.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl<P: Place> TrialSession<P> {
+    /// Connects to the Unix socket at a path of the agent.
+    pub(super) fn connect_to_file(&self, path: &Path) -> Result<Stream, String> {
+        let path = self.cell.actual(&self.directory.join(path));
+        let shown = self.cell.shown(&path.to_string_lossy());
+        connect_below(&self.cell, &path).map(Stream::Unix).map_err(|errno| match errno {
+            Errno::NOENT => format!("no server: there is no {shown}"),
+            Errno::CONNREFUSED => format!("no server: nobody listens at {shown}"),
+            errno => format!("cannot connect to {shown}: {errno}"),
+        })
+    }
+
+    /// Connects to a port, in the network of the agent.
+    pub(super) fn connect_to_port(&mut self, host: &str, port: u16) -> Result<Stream, String> {
+        let no_server = |why: String| format!("no server at {host}:{port}: {why}");
+        if self.cell.has_private_network() {
+            return self.connect_inside(host, port).map(Stream::Tcp).map_err(no_server);
+        }
+        let addresses = (host, port).to_socket_addrs().map_err(|error| no_server(error.to_string()))?;
+        let mut why = "the name has no address".to_owned();
+        for address in addresses {
+            match TcpStream::connect_timeout(&address, PATIENCE) {
+                Ok(stream) => return Ok(Stream::Tcp(stream)),
+                Err(error) => why = error.to_string(),
+            }
+        }
+        Err(no_server(why))
+    }
+
+    /// Connects in a network that has only the loopback interface.
+    fn connect_inside(&mut self, host: &str, port: u16) -> Result<TcpStream, String> {
+        let families: &[bool] = match host.parse::<IpAddr>() {
+            Ok(address) if address.is_loopback() => &[address.is_ipv6()],
+            Err(_) if host == "localhost" => &[false, true],
+            _ => return Err("the cell has a network of its own, with nothing but localhost".to_owned()),
+        };
+        let mut why = Errno::CONNREFUSED;
+        for six in families {
+            match self.connect_by_init(port, *six) {
+                Ok(stream) => return Ok(stream),
+                // That this family is missing says less than that nobody listens.
+                Err(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL) => {}
+                Err(errno) => why = errno,
+            }
+        }
+        Err(why.to_string())
+    }
+
+    /// Only a process of the cell can make a socket of its network: the init hands one over.
+    fn connect_by_init(&mut self, port: u16, six: bool) -> Result<TcpStream, Errno> {
+        let deadline = Instant::now() + PATIENCE;
+        self.connecting = Some(None);
+        self.cell.send(Command::Connect { port, six })?;
+        let told = loop {
+            if let Some(told) = self.connecting.flatten() {
+                break Ok(told);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || self.is_interrupted() {
+                break Err(Errno::TIMEDOUT);
+            }
+            wait_for(self.cell.socket(), PollFlags::IN, left);
+            if self.hear_reports() {
+                break Err(Errno::PIPE);
+            }
+        };
+        self.connecting = None;
+        let errno = told?;
+        if errno != 0 {
+            return Err(Errno::from_raw_os_error(errno));
+        }
+        let socket = self.cell.take_connected().ok_or(Errno::IO)?;
+        wait_for(socket.as_fd(), PollFlags::OUT, deadline.saturating_duration_since(Instant::now()));
+        rustix::net::sockopt::socket_error(&socket)??;
+        rustix::net::getpeername(&socket)?.ok_or(Errno::TIMEDOUT)?;
+        Ok(TcpStream::from(socket))
+    }
+
+    /// Takes a report that is about a connection.
+    pub(super) fn is_of_connection(&mut self, report: &Report) -> bool {
+        let Report::Connected { errno } = *report else { return false };
+        if let Some(waiting) = &mut self.connecting {
+            *waiting = Some(errno);
+        }
+        true
+    }
+}
+
+fn wait_for(fd: impl AsFd, what: PollFlags, left: Duration) {
+    let mut watched = [PollFd::from_borrowed_fd(fd.as_fd(), what)];
+    let _ = poll(&mut watched, Timespec::try_from(left).ok().as_ref());
+}
+
+/// Connects to a socket file below the root of a place. What is linked to is in the place
+/// too, never on the host.
+pub(super) fn connect_below<P: Place>(cell: &P, path: &Path) -> Result<UnixStream, Errno> {
+    let inside = path.strip_prefix("/").unwrap_or(path);
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let file: OwnedFd = rustix::fs::openat2(cell.root(), inside, flags, Mode::empty(), ResolveFlags::IN_ROOT)?;
+    // The link stands for the open file itself, in the mounts of the place (proc_pid_fd(5)).
+    let link = format!("/proc/self/fd/{}", file.as_raw_fd());
+    UnixStream::connect(link).map_err(|error| error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error))
+}
