@@ -39,6 +39,18 @@ fn every_command_is_known_here() {
 }
 
 #[test]
+fn every_scenario_is_one() {
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("the README");
+    let scenarios: Vec<&str> = readme.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(!scenarios.is_empty(), "the README shows a scenario");
+    for text in scenarios {
+        if let Err(faults) = quietus::scenario::parse("README.md", text) {
+            panic!("{}", faults.render(false));
+        }
+    }
+}
+
+#[test]
 fn the_leaky_agent_is_found_out() {
     let output = run(&commands()[0], &root());
     let text = String::from_utf8_lossy(&output.stdout);

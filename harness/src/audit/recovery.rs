@@ -8,6 +8,7 @@ use super::{Case, Expected, Found, allowed_exit};
 use crate::model::{
     Came, Ended, Evidence, FileChange, FileKind, FileNode, Recovered, Signal, Step, TrialPlan, format_span,
 };
+use crate::scenario::Kind;
 use quietus_reports::{Code, Severity};
 use std::time::Duration;
 
@@ -62,10 +63,13 @@ fn failed(recovered: &Recovered, expected: &ExpectedRecovery, case: Case<'_>) ->
     let evidence = &recovered.evidence;
     let ended = |ended: Option<Ended>| ended.map_or_else(|| "no status".to_owned(), |ended| ended.to_string());
     let within = format_span(expected.within);
+    // A server was stopped in its control too: that it cannot be started again after that
+    // excuses nothing.
+    let natural = expected.undisturbed.as_ref().filter(|_| case.rules.kind != Kind::Server);
     let how = match &recovered.came {
         Came::Lost(_) => return Err(()),
         Came::Through => {
-            let same = expected.undisturbed.as_ref().is_some_and(|known| known.evidence.ended == evidence.ended);
+            let same = natural.is_some_and(|known| known.evidence.ended == evidence.ended);
             let declared = case.rules.exit.as_deref();
             let right = |ended| allowed_exit(&expected.plan, ended, case.expected.ended, declared);
             if same || evidence.ended.is_some_and(right) {
@@ -73,7 +77,7 @@ fn failed(recovered: &Recovered, expected: &ExpectedRecovery, case: Case<'_>) ->
             }
             format!("it ends with {}", ended(evidence.ended))
         }
-        came if expected.undisturbed.as_ref().is_some_and(|known| known.came == *came) => return Ok(None),
+        came if natural.is_some_and(|known| known.came == *came) => return Ok(None),
         Came::EndedEarly => format!("it ends with {} before it can be used", ended(evidence.ended)),
         Came::Blocked => format!("it waits for something and does not end within {within}"),
         Came::NotInTime => format!("it does not get there within {within}"),

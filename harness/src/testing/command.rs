@@ -4,9 +4,11 @@ use super::tested::Tested;
 use crate::driver::Interrupt;
 use crate::explore::{Check, Planned, check};
 use crate::model::{Act, Injection, PointSpec, Profile, Stdin, TrialPlan, quote_all};
-use crate::scenario::{GuaranteeWish, Kind, Second, Strategy, Survivor};
+use crate::scenario::{GuaranteeWish, Kind, RecoverSpec, Second, StateEnd, Strategy, Survivor};
+use crate::state::Oracle;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A program, and how it is to be terminated.
@@ -132,6 +134,32 @@ impl CommandAgent {
     #[must_use]
     pub fn may_leave(mut self, glob: &str) -> Self {
         self.wanted.rules.survivors.push(Survivor { file: Some(glob.to_owned()), ..Survivor::default() });
+        self
+    }
+
+    /// Something that it changes outside itself, such as a database or a repository: in the
+    /// end it must be as before, or as an undisturbed run leaves it.
+    ///
+    /// Those of the module [`state`](crate::state) know how to look; [`Oracle`] is the trait
+    /// for your own.
+    #[must_use]
+    pub fn state(self, oracle: impl Oracle + 'static) -> Self {
+        self.state_must_be(oracle, StateEnd::Either)
+    }
+
+    /// The same, with how it must be found in the end.
+    #[must_use]
+    pub fn state_must_be(mut self, oracle: impl Oracle + 'static, end: StateEnd) -> Self {
+        self.wanted.rules.states.insert(oracle.name().to_owned(), end);
+        self.wanted.states.push(Arc::new(oracle));
+        self
+    }
+
+    /// After each trial it is started again over what it left: it must end well, with the
+    /// result of an undisturbed run.
+    #[must_use]
+    pub fn recover(mut self) -> Self {
+        self.wanted.recover = Some(RecoverSpec::default());
         self
     }
 
