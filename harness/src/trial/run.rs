@@ -94,3 +94,88 @@ fn run(session: &mut dyn Session, machine: &Machine, timeline: &mut Vec<Moment>)
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::driver::{Interrupt, MockDriver, Recovery};
+    use crate::model::{Act, Ended, Recovered, Signal, Stdin, TrialPlan};
+
+    const TERM: Event = Event::LeaderEnded(Ended::Signaled(Signal::TERM));
+    const WELL: Event = Event::LeaderEnded(Ended::Exited(0));
+
+    fn plan(at: Option<&str>) -> TrialPlan {
+        let act =
+            |at: &str| Act { at: vec![at.parse().expect("a point")], send: "TERM".parse().expect("an injection") };
+        TrialPlan {
+            acts: at.map(act).into_iter().collect(),
+            grace: Duration::from_secs(5),
+            stdin: Stdin::Closed,
+            pty: false,
+            pid1: false,
+        }
+    }
+
+    /// How a trial ends, and how far its second start comes, after these events.
+    fn run_over(events: Vec<Event>, second: TrialPlan) -> (Outcome, Option<Came>) {
+        let driver = MockDriver::new(move |_| {
+            let recovered = Recovered { came: Came::Lost("not run".to_owned()), evidence: Evidence::default() };
+            (events.clone(), Evidence { recovered: Some(Box::new(recovered)), ..Evidence::default() })
+        });
+        let second_long = Duration::from_secs(9);
+        let request = Request {
+            command: vec!["agent".into()],
+            environment: Vec::new(),
+            directory: "/".into(),
+            prepare: Vec::new(),
+            services: Vec::new(),
+            plan: plan(Some("start")),
+            keep: Vec::new(),
+            record: false,
+            states: Vec::new(),
+            recovery: Some(Recovery { command: vec!["agent".into()], plan: second, within: second_long }),
+            interrupt: Interrupt::new().expect("an event"),
+        };
+        let limits = Limits {
+            reach: Duration::from_secs(1),
+            settle: Duration::from_secs(2),
+            settle_rounds: 2,
+            linger: Duration::ZERO,
+            horizon: Duration::from_secs(4),
+            horizon_rounds: 5,
+            serves_after: 2,
+        };
+        let record = run_trial(&driver, &request, limits).expect("the mock never fails");
+        (record.outcome, record.evidence.recovered.map(|recovered| recovered.came))
+    }
+
+    #[test]
+    fn a_second_start_follows_a_trial_that_is_over() {
+        let first = [Event::Started, TERM, Event::Quiet];
+        let then = |second: &[Event]| first.iter().chain(second).cloned().collect::<Vec<_>>();
+        let horizon = Event::Timer(crate::driver::Timer::Horizon);
+        let cases = [
+            (vec![Event::Started, WELL, Event::Quiet], plan(None), Came::Through),
+            // It may not be granted its time again, as a control is.
+            (vec![Event::Started, horizon], plan(None), Came::NotInTime),
+            (vec![Event::Started, WELL], plan(Some("idle")), Came::EndedEarly),
+            (vec![Event::Started, Event::Reached(0), TERM, Event::Quiet], plan(Some("idle")), Came::Through),
+            (vec![Event::Lost("gone".to_owned())], plan(None), Came::Lost("gone".to_owned())),
+        ];
+        for (second, plan, came) in cases {
+            assert_eq!(run_over(then(&second), plan), (Outcome::Ended, Some(came)), "{second:?}");
+        }
+    }
+
+    #[test]
+    fn an_interrupt_of_the_second_start_is_one_of_the_trial() {
+        let events = vec![Event::Started, TERM, Event::Quiet, Event::Started, Event::Interrupted];
+        assert_eq!(run_over(events, plan(None)).0, Outcome::Interrupted);
+    }
+
+    #[test]
+    fn where_nothing_was_terminated_there_is_no_second_start() {
+        let lost = vec![Event::Started, Event::Lost("gone".to_owned())];
+        assert_eq!(run_over(lost, plan(None)), (Outcome::Lost("gone".to_owned()), None));
+    }
+}
