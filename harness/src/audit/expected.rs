@@ -4,12 +4,13 @@ use super::at_exit::{GivenBack, given_back};
 use super::files::is_temporary_place;
 use super::names::{is_lock_name, is_manifest, is_temporary_name, pattern_of};
 use super::recovery::ExpectedRecovery;
+use super::rules::Rules;
 use super::state::{Known, reading};
 use crate::model::{
     Ended, FileChange, FileKind, FileNode, IpcObject, ProcessId, Reading, Recording, Signal, TerminalState,
 };
 use crate::model::{Evidence, Occasion};
-use crate::scenario::Kind;
+use crate::scenario::{Kind, StateEnd};
 use quietus_reports::fingerprint::normalise;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -62,9 +63,19 @@ impl Expected {
         }
     }
 
+    /// The parts of states that are not compared, in words.
+    pub fn varying_states(&self) -> Vec<String> {
+        let varying = self.states.iter().filter_map(|(name, known)| Some((name, known.varying()?)));
+        varying
+            .map(|(name, parts)| {
+                format!("of the state `{name}` {parts} is not compared: it is another after each undisturbed run")
+            })
+            .collect()
+    }
+
     /// What cannot be judged about states, and the states that cannot be judged at all, in
     /// words. `before` is what a control found before the agent.
-    pub fn doubtful_states(&self, before: &[Reading]) -> Vec<String> {
+    pub fn doubtful_states(&self, before: &[Reading], rules: &Rules) -> Vec<String> {
         let mut doubts = Vec::new();
         for (name, known) in &self.states {
             let absent = reading(before, name).is_none_or(|before| before.absent);
@@ -72,7 +83,7 @@ impl Expected {
                 doubts.push(format!(
                     "the state `{name}` is nowhere, neither before nor after an undisturbed run: is it named right?"
                 ));
-            } else if known.varies_in_all() {
+            } else if known.varies_in_all() && rules.end_of(name) != StateEnd::Any {
                 doubts.push(format!(
                     "the state `{name}` is another after each undisturbed run, so it cannot be compared: name a query or a part of it that is the same, or set expect = \"any\""
                 ));

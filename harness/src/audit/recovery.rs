@@ -52,6 +52,8 @@ pub(super) fn recovery(case: Case<'_>) -> Vec<Found> {
         return Vec::new();
     };
     match failed(recovered, expected, case) {
+        // Nothing can be compared where not everything was looked at.
+        Ok(None) if !recovered.evidence.files.unread.is_empty() => Vec::new(),
         Ok(None) => diverged(&recovered.evidence, expected, case),
         Ok(Some(found)) => vec![found],
         // Nothing can be said of it.
@@ -202,7 +204,12 @@ pub(super) fn tell_what_became_of(left: &mut [Found], case: Case<'_>) {
     let Some(recovered) = case.evidence.recovered.as_ref().filter(|recovered| recovered.came == Came::Through) else {
         return;
     };
-    let files = &recovered.evidence.files.nodes;
+    // Where it is not known what is there, nothing is known to be gone.
+    let files = &recovered.evidence.files;
+    if !files.unread.is_empty() || files.omitted > 0 {
+        return;
+    }
+    let files = &files.nodes;
     for found in left {
         let is_file = matches!(
             found.code,

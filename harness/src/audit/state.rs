@@ -37,6 +37,14 @@ impl Known {
         items.next().is_some_and(|items| !items.is_empty() && items.keys().all(|key| self.varies.contains(key)))
     }
 
+    /// The parts that differ from one control to the next, in words.
+    pub(super) fn varying(&self) -> Option<String> {
+        let shown: Vec<String> = self.varies.iter().take(3).map(|part| format!("`{part}`")).collect();
+        let more = self.varies.len().saturating_sub(shown.len());
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        (!shown.is_empty()).then(|| format!("{}{more}", shown.join(", ")))
+    }
+
     /// Whether there was nothing in any control.
     pub(super) fn is_absent(&self) -> bool {
         self.committed.iter().all(|state| state.absent)
@@ -44,7 +52,9 @@ impl Known {
 
     fn parts<'a>(&self, state: &'a State) -> Option<Parts<'a>> {
         let items = state.items.as_ref()?;
-        let fixed = items.iter().filter(|(key, _)| !self.varies.contains(*key));
+        let alike: BTreeSet<String> = self.varies.iter().map(|key| normalise(key)).collect();
+        // Names that are random in each run are parts that vary, too.
+        let fixed = items.iter().filter(|(key, _)| !self.varies.contains(*key) && !alike.contains(&normalise(key)));
         Some(fixed.map(|(key, value)| (key.as_str(), value.as_str())).collect())
     }
 
@@ -152,10 +162,11 @@ pub(super) fn states(case: Case<'_>) -> Vec<Found> {
     for reading in &case.evidence.after {
         let (Ok(now), Some(known)) = (&reading.state, case.expected.states.get(&reading.name)) else { continue };
         let before = self::reading(&case.evidence.before, &reading.name);
+        // What was wrong before is not known where that could not be read.
         let wrong = now
             .troubles
             .iter()
-            .filter(|trouble| !known.has(trouble) && !before.is_some_and(|before| is_among(trouble, &before.troubles)));
+            .filter(|trouble| !known.has(trouble) && before.is_some_and(|before| !is_among(trouble, &before.troubles)));
         found.extend(wrong.map(|trouble| of_trouble(&reading.name, trouble)));
         let end = case.rules.end_of(&reading.name);
         found.extend(not_rolled_back(&reading.name, end, before, now, known));
@@ -174,6 +185,11 @@ fn not_rolled_back(name: &str, end: StateEnd, before: Option<&State>, now: &Stat
     let before = before.and_then(|before| known.parts(before));
     let rolled_back = before.as_ref().is_some_and(|before| *before == parts);
     let committed = known.commits().any(|committed| committed == parts);
+    // Without what was there before, or with a part of it that cannot be told, nobody can
+    // say that it is not as before.
+    if before.is_none() && matches!(end, StateEnd::Either | StateEnd::RolledBack) {
+        return None;
+    }
     let (fine, says) = match end {
         StateEnd::Any => return None,
         StateEnd::RolledBack => (rolled_back, "not as before"),

@@ -339,6 +339,7 @@ pub fn check(
     let mut notes = if strategy(check) == Strategy::Check { plan::left_out(&learned, check.pty) } else { Vec::new() };
     let fails = fails_undisturbed(&learned, check);
     notes.extend(fails.clone().into_iter().chain(unswept));
+    notes.extend(learned.expected.varying_states());
     notes.extend(check.allows.iter().filter(|allow| allow.is_expired(&check.today)).map(|allow| {
         format!(
             "{} is no longer accepted: that expired on {}",
@@ -605,9 +606,11 @@ fn told(
     trial.findings = found.iter().map(|found| found.fingerprint.clone()).collect();
     trial.findings.dedup();
     let unread = unread_states(evidence).into_iter().chain(lost_recovery(evidence)).next();
-    for what in unread.into_iter().chain(not_looked_at(&record.evidence.files)).chain(unclear) {
-        // Nothing found where not everything was looked at is no clean trial.
-        if found.is_empty() && trial.outcome != quietus_reports::Outcome::Missed {
+    let second = evidence.recovered.as_ref().and_then(|recovered| not_looked_at(&recovered.evidence.files));
+    let worst = found.iter().map(|one| one.severity).max();
+    for what in unread.into_iter().chain(not_looked_at(&record.evidence.files)).chain(second).chain(unclear) {
+        // Nothing wrong found where not everything was looked at is no clean trial.
+        if worst < Some(Severity::Error) && trial.outcome != quietus_reports::Outcome::Missed {
             trial.outcome = quietus_reports::Outcome::Inconclusive;
         }
         trial.note = Some(trial.note.map_or(what.clone(), |note| format!("{note}; {what}")));

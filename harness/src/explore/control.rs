@@ -10,7 +10,7 @@ use crate::model::{
 use crate::scenario::Kind;
 use crate::trial::{Outcome, TrialRecord, What};
 use crate::windows::{Map, Moment, every_moment, windows};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// What the controls showed.
 #[derive(Debug, Clone, PartialEq)]
@@ -117,7 +117,11 @@ pub(super) fn observe(runner: &Runner<'_>, progress: &dyn Progress) -> Result<Le
         judge(runner.control(&plan(check, stdin, acts), horizon)?)
     };
     let declared = check.stdin.clone();
+    let began = SystemTime::now();
     let first = run(declared.clone().unwrap_or_default(), Vec::new(), None, "undisturbed")?;
+    if !check.states.is_empty() || check.recover.is_some() {
+        await_another_second(began, runner);
+    }
     let term = || Injection::signal(Signal::TERM);
     let (kind, stdin, second) = match (check.kind, first.by_itself) {
         (Some(Kind::Job) | None, true) if declared.is_some() => {
@@ -169,7 +173,7 @@ pub(super) fn observe(runner: &Runner<'_>, progress: &dyn Progress) -> Result<Le
         }
     };
     let mut learned = conclude(check, kind, stdin.clone(), &first, &second);
-    learn_states(&mut learned.expected, kind, &first, &second)?;
+    learn_states(&mut learned.expected, check, kind, &first, &second)?;
     if check.recover.is_some() {
         let acts = match kind {
             Kind::Job => Vec::new(),
@@ -203,8 +207,28 @@ pub(super) fn observe(runner: &Runner<'_>, progress: &dyn Progress) -> Result<Le
     Ok(learned)
 }
 
+/// Waits until the clock shows another second: what an agent writes of the time of day would
+/// else be the same in both controls, and another in each trial.
+fn await_another_second(began: SystemTime, runner: &Runner<'_>) {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let second = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let (then, now) = (second(began), second(SystemTime::now()));
+    if now.as_secs() > then.as_secs() {
+        return;
+    }
+    let left = Duration::from_secs(1).saturating_sub(Duration::from_nanos(now.subsec_nanos().into()));
+    let mut watched = [PollFd::from_borrowed_fd(runner.interrupt.event(), PollFlags::IN)];
+    let _ = poll(&mut watched, Timespec::try_from(left).ok().as_ref());
+}
+
 /// Learns how the controls leave what is kept outside the agent.
-fn learn_states(expected: &mut Expected, kind: Kind, first: &Control, second: &Control) -> Result<(), CheckError> {
+fn learn_states(
+    expected: &mut Expected,
+    check: &Check,
+    kind: Kind,
+    first: &Control,
+    second: &Control,
+) -> Result<(), CheckError> {
     let unread = unread_states(first.evidence()).into_iter().chain(unread_states(second.evidence())).next();
     if let Some(why) = unread {
         return Err(CheckError::Control(why));
@@ -214,7 +238,7 @@ fn learn_states(expected: &mut Expected, kind: Kind, first: &Control, second: &C
         expected.learn_states(first.evidence());
     }
     expected.learn_states(second.evidence());
-    match expected.doubtful_states(&first.evidence().before).into_iter().next() {
+    match expected.doubtful_states(&first.evidence().before, &check.rules).into_iter().next() {
         Some(why) => Err(CheckError::Control(why)),
         None => Ok(()),
     }
@@ -239,6 +263,12 @@ fn learn_recovery(
     if let Some(why) = unread_states(&record.evidence).into_iter().next().or_else(|| lost_recovery(&record.evidence)) {
         return Err(CheckError::Control(why));
     }
+    if record.evidence.recovered.is_none() {
+        let why = "undisturbed, the agent did not come to where it could be started again";
+        return Err(CheckError::Control(why.to_owned()));
+    }
+    // One more look at what an undisturbed run leaves.
+    learned.expected.learn_states(&record.evidence);
     let undisturbed = record.evidence.recovered.map(|recovered| *recovered);
     learned.expected.expect_recovery(ExpectedRecovery { undisturbed, ..expected });
     Ok(())

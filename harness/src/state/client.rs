@@ -39,8 +39,11 @@ where
     F: Future<Output = Result<T, String>>,
 {
     // On a thread of its own: whoever checks agents may run on a runtime, and those do not nest.
-    let asked = std::thread::scope(|scope| scope.spawn(|| on_runtime(stream, question)).join());
-    asked.unwrap_or_else(|_| Err("[quietus internal bug] the client of the server panicked".to_owned()))
+    std::thread::scope(|scope| {
+        let asking = std::thread::Builder::new().spawn_scoped(scope, || on_runtime(stream, question));
+        let asked = asking.map_err(|error| format!("no thread can be had for a client: {error}"))?.join();
+        asked.unwrap_or_else(|_| Err("[quietus internal bug] the client of the server panicked".to_owned()))
+    })
 }
 
 fn on_runtime<T, F>(stream: Stream, question: impl FnOnce(Connection) -> F) -> Result<T, String>

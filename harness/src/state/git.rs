@@ -32,6 +32,9 @@ impl Oracle for GitOracle {
     fn read(&self, place: &mut dyn Place) -> Result<State, String> {
         let ran = place.run(0)?;
         let output = String::from_utf8_lossy(&ran.output);
+        if ran.cut {
+            return Err(format!("{}: git says more than a mebibyte", self.path.display()));
+        }
         if ran.ended != Ended::Exited(0) {
             let last: Vec<&str> = output.lines().rev().take(2).collect();
             return Err(format!("git cannot read {}: {}", self.path.display(), last.join("; ")));

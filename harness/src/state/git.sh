@@ -1,4 +1,5 @@
 # What a repository holds, as git tells it, in parts.
+unset $(git rev-parse --local-env-vars 2>/dev/null)
 export GIT_OPTIONAL_LOCKS=0 LC_ALL=C
 cd -- "$1" 2>/dev/null || { echo "## nothing"; exit 0; }
 command -v git >/dev/null || { echo "git is not installed"; exit 3; }

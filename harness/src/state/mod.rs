@@ -93,6 +93,8 @@ pub struct Ran {
     pub ended: Ended,
     /// What it wrote to both its outputs, up to a mebibyte.
     pub output: Vec<u8>,
+    /// Whether it wrote more than that.
+    pub cut: bool,
 }
 
 /// The most that is kept of one part of a state as it is.

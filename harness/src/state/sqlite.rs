@@ -1,8 +1,10 @@
 //! A SQLite database: read from a copy, so that what the agent left stays as it is.
 
-use super::{Oracle, Place, Scratch, text_of};
+use super::{MOST, Oracle, Place, Scratch, read_all, text_of};
 use crate::model::{State, Trouble};
 use quietus_reports::{Code, Severity};
+use rusqlite::config::DbConfig;
+use rusqlite::limits::Limit;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 use rustix::fd::OwnedFd;
@@ -23,6 +25,10 @@ pub struct SqliteOracle {
     pub scratch: Arc<Scratch>,
 }
 
+/// The longest value, in bytes.
+const LONGEST_VALUE: i32 = 64 << 20;
+/// The most text of one query, in bytes.
+const MOST_TEXT: usize = 256 << 20;
 /// How long a query may take, in steps of a thousand instructions of SQLite's machine.
 const STEPS: u32 = 2_000_000;
 /// How a rollback journal begins (<https://www.sqlite.org/fileformat.html#the_rollback_journal>).
@@ -41,46 +47,113 @@ impl Oracle for SqliteOracle {
     }
 
     fn read(&self, place: &mut dyn Place) -> Result<State, String> {
-        let Some(file) = place.open(&self.path)? else { return Ok(State::absent()) };
         let shown = place.shown(&self.path);
-        let ends = |locked: &String, end: &str| Path::new(locked).ends_with(beside(&self.path, end));
-        let locked = place.locked();
-        if locked.iter().any(|locked| ends(locked, "") || ends(locked, "-shm")) {
-            let title = format!("a process that is left holds a write lock on the database {shown}");
-            let trouble = Trouble::new(Code::DatabaseLockHeld, shown, title);
-            // Somebody may be writing: a copy would be of no moment.
-            return Ok(State { items: None, troubles: vec![trouble], absent: false });
+        for _ in 0..TRIES {
+            let Some(file) = place.open(&self.path)? else { return Ok(State::absent()) };
+            let before = stamp(&file)?;
+            if self.is_locked(place, &file)? {
+                let title = format!("a process that is left holds a write lock on the database {shown}");
+                let trouble = Trouble::new(Code::DatabaseLockHeld, shown, title);
+                // Somebody may be writing: a copy would be of no moment.
+                return Ok(State { items: None, troubles: vec![trouble], absent: false });
+            }
+            let directory = self.scratch.fresh()?;
+            let read = self.read_copy(place, file, &directory);
+            let _ = std::fs::remove_dir_all(&directory);
+            let after = place.open(&self.path)?.map(|file| stamp(&file)).transpose()?;
+            if after == Some(before) {
+                return read;
+            }
         }
-        let directory = self.scratch.fresh()?;
-        let read = self.read_copy(place, file, &directory);
-        let _ = std::fs::remove_dir_all(&directory);
-        read
+        Err(format!("{shown} is written all the time"))
     }
 }
 
+/// How often a database that changes while it is copied is copied again.
+const TRIES: u32 = 5;
+
+/// What a write to a file changes.
+fn stamp(file: &OwnedFd) -> Result<(u64, u64, i64, i64, i64), String> {
+    let stat = rustix::fs::fstat(file).map_err(|errno| errno.to_string())?;
+    Ok((stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime, stat.st_mtime_nsec as i64))
+}
+
+/// Copies a file of bounded size.
 fn copy(file: OwnedFd, to: &Path) -> Result<(), String> {
+    use std::io::Read;
     let failed = |error: std::io::Error| format!("cannot copy the database: {error}");
-    let mut from = std::fs::File::from(file);
-    if !from.metadata().map_err(failed)?.is_file() {
+    let from = std::fs::File::from(file);
+    let metadata = from.metadata().map_err(failed)?;
+    if !metadata.is_file() {
         return Err("it is no regular file".to_owned());
     }
+    if metadata.len() > MOST {
+        return Err(format!("it has {} bytes; at most {MOST} are read", metadata.len()));
+    }
     let mut to = std::fs::File::create_new(to).map_err(failed)?;
-    std::io::copy(&mut from, &mut to).map_err(failed)?;
+    std::io::copy(&mut from.take(MOST), &mut to).map_err(failed)?;
     Ok(())
 }
 
+/// The file that a journal says belongs to a transaction over several databases, if it says
+/// so: <https://www.sqlite.org/fileformat.html#the_rollback_journal>, "super-journal".
+fn super_journal(journal: &[u8]) -> Option<PathBuf> {
+    let word = |at: usize| Some(u32::from_be_bytes(journal.get(at..at + 4)?.try_into().ok()?) as usize);
+    let end = journal.len().checked_sub(16)?;
+    if journal.get(end + 8..)? != JOURNAL_MAGIC {
+        return None;
+    }
+    let name = journal.get(end.checked_sub(word(end)?)?..end)?;
+    let name = name.split(|byte| *byte == 0).next()?;
+    use std::os::unix::ffi::OsStrExt;
+    (!name.is_empty()).then(|| PathBuf::from(std::ffi::OsStr::from_bytes(name)))
+}
+
 impl SqliteOracle {
+    /// Whether a process of the agent holds a lock for writing on the database, or on the
+    /// memory by which those who use its WAL agree.
+    fn is_locked(&self, place: &dyn Place, file: &OwnedFd) -> Result<bool, String> {
+        let identity = |file: &OwnedFd| stamp(file).map(|stamp| (stamp.0, stamp.1));
+        let mut own = vec![identity(file)?];
+        if let Some(shared) = place.open(&beside(&self.path, "-shm"))? {
+            own.push(identity(&shared)?);
+        }
+        for path in place.locked() {
+            if let Ok(Some(locked)) = place.open(Path::new(&path))
+                && own.contains(&identity(&locked)?)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Copies the rollback journal, if there is one that counts. SQLite would look for the
+    /// super-journal that it may name on this machine, and may remove it: that is looked for
+    /// in the agent's place instead, and the copy names none.
+    fn copy_journal(&self, place: &dyn Place, to: &Path) -> Result<(), String> {
+        let path = beside(&self.path, "-journal");
+        let Some(file) = place.open(&path)? else { return Ok(()) };
+        let mut journal = read_all(file, &path)?;
+        if let Some(named) = super_journal(&journal)
+            && place.open(&named)?.is_none()
+        {
+            // It is gone, so the transaction was committed and this journal is over.
+            return Ok(());
+        }
+        // Now it ends with no magic number, so whatever stands before that is no name.
+        journal.extend([0; 8]);
+        std::fs::write(to, journal).map_err(|error| format!("cannot copy the journal: {error}"))
+    }
+
     fn read_copy(&self, place: &mut dyn Place, file: OwnedFd, directory: &Path) -> Result<State, String> {
         let database = directory.join("copy");
-        let empty = std::fs::File::from(file.try_clone().map_err(|error| error.to_string())?)
-            .metadata()
-            .is_ok_and(|metadata| metadata.len() == 0);
+        let empty = stamp(&file)?.2 == 0;
         copy(file, &database)?;
         let mut troubles = Vec::new();
-        for end in ["-journal", "-wal"] {
-            if let Some(file) = place.open(&beside(&self.path, end))? {
-                copy(file, &beside(&database, end))?;
-            }
+        self.copy_journal(place, &beside(&database, "-journal"))?;
+        if let Some(file) = place.open(&beside(&self.path, "-wal"))? {
+            copy(file, &beside(&database, "-wal"))?;
         }
         if is_hot(&beside(&database, "-journal")) {
             let path = place.shown(&beside(&self.path, "-journal"));
@@ -132,6 +205,11 @@ impl From<rusqlite::Error> for Failure {
 
 fn content(database: &Path, query: Option<&str>) -> Result<Vec<(String, String)>, Failure> {
     let connection = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    // Its schema is the agent's.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST_VALUE)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
     let mut steps = 0;
     connection.progress_handler(
         1000,
@@ -169,12 +247,17 @@ fn content(database: &Path, query: Option<&str>) -> Result<Vec<(String, String)>
 fn rows(connection: &Connection, query: &str, sorted: bool) -> Result<String, Failure> {
     let mut statement = connection.prepare(query)?;
     let columns = statement.column_count();
-    let mut lines = Vec::new();
+    let (mut lines, mut total) = (Vec::new(), 0);
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let values: Vec<String> =
             (0..columns).map(|column| row.get_ref(column).map(value)).collect::<Result<_, _>>()?;
-        lines.push(values.join(" | "));
+        let line = values.join(" | ");
+        total += line.len();
+        if total > MOST_TEXT {
+            return Err(Failure::Asked(format!("`{query}` gives more than {MOST_TEXT} bytes: name a smaller query")));
+        }
+        lines.push(line);
     }
     if sorted {
         lines.sort();
@@ -196,5 +279,24 @@ fn value(value: ValueRef<'_>) -> String {
             let shown: String = bytes.iter().take(32).map(|byte| format!("{byte:02x}")).collect();
             if bytes.len() > 32 { format!("x'{shown}…' ({})", text_of(bytes)) } else { format!("x'{shown}'") }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_names_its_super_journal_at_its_end() {
+        let mut journal = b"pages".to_vec();
+        assert_eq!(super_journal(&journal), None);
+        journal.extend(b"/home/somebody/keep");
+        journal.extend(19u32.to_be_bytes());
+        journal.extend(0u32.to_be_bytes());
+        journal.extend(JOURNAL_MAGIC);
+        assert_eq!(super_journal(&journal).as_deref(), Some(Path::new("/home/somebody/keep")));
+        journal.extend([0; 8]);
+        assert_eq!(super_journal(&journal), None);
+        assert_eq!(super_journal(&JOURNAL_MAGIC), None);
     }
 }

@@ -142,14 +142,24 @@ impl CommandAgent {
     ///
     /// Those of the module [`state`](crate::state) know how to look; [`Oracle`] is the trait
     /// for your own.
+    ///
+    /// # Panics
+    /// When there is a state of that name already.
     #[must_use]
+    #[track_caller]
     pub fn state(self, oracle: impl Oracle + 'static) -> Self {
         self.state_must_be(oracle, StateEnd::Either)
     }
 
     /// The same, with how it must be found in the end.
+    ///
+    /// # Panics
+    /// When there is a state of that name already.
     #[must_use]
+    #[track_caller]
     pub fn state_must_be(mut self, oracle: impl Oracle + 'static, end: StateEnd) -> Self {
+        let known = self.wanted.rules.states.contains_key(oracle.name());
+        assert!(!known, "two states are called `{}`: give each a name of its own", oracle.name());
         self.wanted.rules.states.insert(oracle.name().to_owned(), end);
         self.wanted.states.push(Arc::new(oracle));
         self

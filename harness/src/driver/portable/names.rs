@@ -2,11 +2,13 @@
 //! copy, findings name the original.
 
 use crate::driver::{Recovery, Request};
-use crate::model::Stdin;
+use crate::model::{State, Stdin};
+use crate::state::{Oracle, Place};
 use regex::bytes::{NoExpand, Regex};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Where things are and what they are called.
 #[derive(Debug, Clone)]
@@ -21,6 +23,28 @@ pub(super) struct Names {
     pub(super) shown_temporary: PathBuf,
     /// What is replaced in contents, and by what.
     replaced: Vec<(Regex, PathBuf)>,
+}
+
+/// An oracle whose commands work on the copy.
+#[derive(Debug)]
+struct Moved {
+    oracle: Arc<dyn Oracle>,
+    names: Names,
+}
+
+impl Oracle for Moved {
+    fn name(&self) -> &str {
+        self.oracle.name()
+    }
+
+    fn commands(&self) -> Vec<Vec<OsString>> {
+        let moved = |words: Vec<OsString>| words.iter().map(|word| self.names.to_copy(word)).collect();
+        self.oracle.commands().into_iter().map(moved).collect()
+    }
+
+    fn read(&self, place: &mut dyn Place) -> Result<State, String> {
+        self.oracle.read(place)
+    }
 }
 
 impl Names {
@@ -59,6 +83,11 @@ impl Names {
             command: command(&request.command),
             prepare: request.prepare.iter().map(command).collect(),
             directory: self.copy.clone(),
+            states: request
+                .states
+                .iter()
+                .map(|oracle| Arc::new(Moved { oracle: Arc::clone(oracle), names: self.clone() }) as Arc<dyn Oracle>)
+                .collect(),
             recovery: request.recovery.as_ref().map(|recovery| {
                 let mut moved = Recovery { command: command(&recovery.command), ..recovery.clone() };
                 if let Stdin::File(path) = &mut moved.plan.stdin {

@@ -103,7 +103,7 @@ impl Premises {
             host,
             terminal: None,
             limits: (grounds.max_processes, grounds.max_of_user),
-            prepared: !request.prepare.is_empty(),
+            prepared: !request.prepare.is_empty() || !request.states.is_empty(),
             gaps: grounds.gaps.clone(),
             unread: Vec::new(),
         };

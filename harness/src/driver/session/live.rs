@@ -311,6 +311,9 @@ impl<P: Place> TrialSession<P> {
         self.read_outputs();
         self.write_input();
         self.drain_helpers();
+        if let Some(earlier) = &self.earlier {
+            earlier.drain();
+        }
         self.hear_tracer();
         if socket {
             self.hear();
@@ -473,6 +476,14 @@ impl<P: Place> TrialSession<P> {
                 self.host =
                     crate::cell::open_process(self.cell.proc(), pid).ok().map(|directory| Started { pid, directory });
             }
+            Report::ExecFailed { program, errno } if program == self.agent && self.earlier.is_some() => {
+                // It cannot be started again: it may have removed what it is run from.
+                let why = rustix::io::Errno::from_raw_os_error(errno);
+                self.follower.feed(1, format!("it cannot be executed: {why}\n").as_bytes(), Duration::ZERO);
+                self.evidence.ended = Some(Ended::Exited(127));
+                self.say(Event::Started);
+                self.say(Event::LeaderEnded(Ended::Exited(127)));
+            }
             Report::ExecFailed { program, errno } if program == self.agent => {
                 let why = match rustix::io::Errno::from_raw_os_error(errno) {
                     rustix::io::Errno::NOEXEC => {
@@ -555,7 +566,8 @@ impl<P: Place> TrialSession<P> {
         (self.predicate_pid, self.leader_pid, self.leader, self.host) = (None, None, None, None);
         (self.hosted, self.delivered, self.await_quiet, self.empty) = (false, false, false, false);
         (self.armed, self.started) = (None, None);
-        self.queue.clear();
+        // That the place is gone stays true.
+        self.queue.retain(|event| matches!(event, Event::Lost(_)));
         self.timers.clear();
     }
 
@@ -691,9 +703,20 @@ impl<P: Place> Session for TrialSession<P> {
 
     fn finish(mut self: Box<Self>) -> Result<Evidence, DriverError> {
         self.conclude();
-        self.evidence.after = self.read_states();
         let end = self.now();
-        self.evidence.files = self.cell.end();
+        // Before anybody reads states: commands may write files.
+        let listed = (!self.asked.is_empty()).then(|| self.cell.look_at_files());
+        self.evidence.after = self.read_states();
+        let files = self.cell.end();
+        self.evidence.files = match listed {
+            Some(mut listed) => {
+                listed.unread.extend(
+                    files.unread.into_iter().filter(|unread| !listed.unread.contains(unread)).collect::<Vec<_>>(),
+                );
+                listed
+            }
+            None => files,
+        };
         self.evidence.gaps = self.cell.gaps();
         if let Some(tracer) = self.tracer.take() {
             (self.evidence.recording, self.evidence.at_exit) = tracer.join(self.started, end);

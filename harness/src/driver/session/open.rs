@@ -92,7 +92,7 @@ pub(in crate::driver) fn open_in<P: Place>(
         agent_streams.outputs = [Some(control), None];
         agent_streams.names.clear();
     }
-    services.start(&cell, &request.interrupt)?;
+    services.start(&cell, &request.interrupt, &helper_output)?;
     for (index, command) in request.prepare.iter().enumerate() {
         run_helper(&cell, &helper_output, index as u32 + 1, command, request, &mut services)?;
     }

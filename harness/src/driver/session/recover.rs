@@ -27,9 +27,19 @@ pub(super) struct Earlier {
     tracer: Option<Tracer>,
     started: Option<Instant>,
     end: Duration,
+    /// Those it left may write and read on: nobody closes that to them.
+    streams: Streams,
 }
 
 impl Earlier {
+    /// Lets those it left write on.
+    pub(super) fn drain(&self) {
+        let mut chunk = [0u8; 64 * 1024];
+        for output in self.streams.outputs.iter().flatten() {
+            let _ = rustix::io::read(output, &mut chunk);
+        }
+    }
+
     /// All that was seen, once the cell is over.
     pub(super) fn with(self, recovery: Evidence) -> Evidence {
         let mut evidence = self.evidence;
@@ -58,7 +68,7 @@ impl<P: Place> TrialSession<P> {
         self.evidence.after = self.read_states();
         let follower = std::mem::replace(&mut self.follower, OutputFollower::new(&second.plan, &[]));
         self.evidence.output = follower.into_tail();
-        self.streams = second.streams;
+        let streams = std::mem::replace(&mut self.streams, second.streams);
         let fresh = Evidence {
             output_pipes: self.streams.names.clone(),
             pid1: self.evidence.pid1,
@@ -67,7 +77,7 @@ impl<P: Place> TrialSession<P> {
         };
         let evidence = std::mem::replace(&mut self.evidence, fresh);
         let (tracer, started) = (self.tracer.take(), self.started());
-        self.earlier = Some(Earlier { evidence, tracer, started, end });
+        self.earlier = Some(Earlier { evidence, tracer, started, end, streams });
         self.agent = second.program;
         self.terminal = false;
         self.modes = None;

@@ -9,6 +9,7 @@ use crate::service::{Inherits, Ready, Service, Start};
 use crate::state::{Stream, postgres_answers, redis_answers};
 use crate::sys::{Command, Program, Report, Role};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use std::ffi::OsString;
 use std::io::Read;
@@ -94,14 +95,25 @@ fn plan(
 
 impl Services {
     /// Starts one after the other; each may be used by the next.
-    pub(super) fn start<P: Place>(&mut self, cell: &P, interrupt: &Interrupt) -> Result<(), DriverError> {
+    pub(super) fn start<P: Place>(
+        &mut self,
+        cell: &P,
+        interrupt: &Interrupt,
+        output: &OwnedFd,
+    ) -> Result<(), DriverError> {
         for index in 0..self.planned.len() {
-            self.start_one(cell, interrupt, index)?;
+            self.start_one(cell, interrupt, output, index)?;
         }
         Ok(())
     }
 
-    fn start_one<P: Place>(&mut self, cell: &P, interrupt: &Interrupt, index: usize) -> Result<(), DriverError> {
+    fn start_one<P: Place>(
+        &mut self,
+        cell: &P,
+        interrupt: &Interrupt,
+        output: &OwnedFd,
+        index: usize,
+    ) -> Result<(), DriverError> {
         let Some(planned) = self.planned.get(index) else { return Ok(()) };
         let (name, ready) = (planned.name.clone(), planned.start.ready.clone());
         let (server, asks) = (planned.server, planned.ready);
@@ -129,6 +141,9 @@ impl Services {
                     }
                 }
             }
+            // What the commands write that ask: a full pipe would hold them.
+            let mut chunk = [0u8; 16 * 1024];
+            let _ = rustix::io::read(output, &mut chunk);
             let runs = self.running.iter().any(|(_, known)| *known == index);
             let answer = match &ready {
                 _ if !runs => Err("it was not started".to_owned()),

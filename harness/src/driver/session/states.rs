@@ -7,7 +7,7 @@ use crate::cell::{Depth, exclusively_locked_files};
 use crate::driver::DriverError;
 use crate::model::{Ended, Reading};
 use crate::state::{self, Address, Oracle, Ran, Stream};
-use crate::sys::{Command, Report, Stdio};
+use crate::sys::{Command, Report, Stdio, send_signal};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags, ResolveFlags};
@@ -97,7 +97,10 @@ impl<P: Place> TrialSession<P> {
 
     fn run_for_oracle(&mut self, command: &Prepared) -> Result<Ran, String> {
         let deadline = Instant::now() + PATIENCE;
-        let mut output = Vec::new();
+        let mut output = Output::default();
+        // What an earlier run of it that did not end in time still wrote.
+        output.drain(&command.output);
+        output = Output::default();
         self.running = Some(Running { program: command.program, pid: None, ended: None });
         self.cell.send(Command::Run { program: command.program }).map_err(|_| "the place of the trial is gone")?;
         let ended = loop {
@@ -112,14 +115,19 @@ impl<P: Place> TrialSession<P> {
                 break Err("interrupted".to_owned());
             }
             self.wait_for_oracle(&command.output, left);
-            drain(&command.output, &mut output);
+            output.drain(&command.output);
             if self.hear_reports() {
                 break Err("the place of the trial is gone".to_owned());
             }
         };
-        self.running = None;
-        drain(&command.output, &mut output);
-        Ok(Ran { ended: ended?, output })
+        if let Some(pid) = self.running.take().and_then(|running| running.pid).filter(|_| ended.is_err())
+            && let Ok(process) = crate::cell::open_process(self.cell.proc(), pid)
+        {
+            // It would write on into what is read next.
+            let _ = send_signal(&process, crate::model::Signal::KILL.number());
+        }
+        output.drain(&command.output);
+        Ok(Ran { ended: ended?, output: output.kept, cut: output.cut })
     }
 
     fn wait_for_oracle(&self, output: &OwnedFd, left: Duration) {
@@ -154,11 +162,25 @@ impl<P: Place> TrialSession<P> {
     }
 }
 
-fn drain(output: &OwnedFd, into: &mut Vec<u8>) {
-    let mut chunk = [0u8; 16 * 1024];
-    while let Ok(count @ 1..) = rustix::io::read(output, &mut chunk) {
-        let room = KEPT.saturating_sub(into.len());
-        into.extend_from_slice(chunk.get(..count.min(room)).unwrap_or_default());
+/// What a command writes, up to a bound.
+#[derive(Debug, Default)]
+struct Output {
+    kept: Vec<u8>,
+    cut: bool,
+}
+
+/// How often a pipe is read in a row: who writes without end must not keep us here.
+const READS: u32 = 64;
+
+impl Output {
+    fn drain(&mut self, pipe: &OwnedFd) {
+        let mut chunk = [0u8; 64 * 1024];
+        for _ in 0..READS {
+            let Ok(count @ 1..) = rustix::io::read(pipe, &mut chunk) else { return };
+            let room = KEPT.saturating_sub(self.kept.len());
+            self.cut |= count > room;
+            self.kept.extend_from_slice(chunk.get(..count.min(room)).unwrap_or_default());
+        }
     }
 }
 
@@ -199,6 +221,10 @@ impl<P: Place> state::Place for Seen<'_, P> {
     }
 
     fn locked(&self) -> BTreeSet<String> {
+        // Before the agent runs there is nobody of it.
+        if self.session.started().is_none() {
+            return BTreeSet::new();
+        }
         let mut processes = self.session.agent_processes(Depth::Descriptors);
         processes.retain(|process| !process.helper);
         exclusively_locked_files(self.session.cell.proc(), &processes)
