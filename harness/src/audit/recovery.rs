@@ -2,7 +2,7 @@
 //! an undisturbed run.
 
 use super::ending::last_lines_of;
-use super::names::{base, is_in_cache, is_log, keeps_its_own_promises};
+use super::names::{base, is_in_cache, is_lock_name, is_log, keeps_its_own_promises};
 use super::state::reading;
 use super::{Case, Expected, Found, allowed_exit};
 use crate::model::{
@@ -153,6 +153,7 @@ fn files(now: &Evidence, expected: &ExpectedRecovery, case: Case<'_>) -> Vec<Fou
         let content = control.content.as_deref().or(control.before.as_deref()).unwrap_or_default();
         if control.kind != FileKind::Regular
             || is_log(path)
+            || is_lock_name(path)
             || is_in_cache(path)
             || keeps_its_own_promises(path, content)
             || super::files::is_temporary_place(path, &now.temporary, &case.expected.directory)

@@ -5,11 +5,12 @@ use super::sweep::signals;
 use crate::audit::{Expected, ExpectedRecovery, Found, audit_control, learn, lost_recovery, unread_states};
 use crate::driver::{Event, Evidence, Occasion};
 use crate::model::{
-    Act, FileChange, FileNode, Injection, Point, PointSpec, Recording, Signal, Stdin, TrialPlan, format_span,
+    Act, Came, FileChange, FileNode, Injection, Point, PointSpec, Recording, Signal, Stdin, TrialPlan, format_span,
 };
 use crate::scenario::Kind;
 use crate::trial::{Outcome, TrialRecord, What};
 use crate::windows::{Map, Moment, every_moment, windows};
+use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 /// What the controls showed.
@@ -174,11 +175,20 @@ pub(super) fn observe(runner: &Runner<'_>, progress: &dyn Progress) -> Result<Le
     };
     let mut learned = conclude(check, kind, stdin.clone(), &first, &second);
     learn_states(&mut learned.expected, check, kind, &first, &second)?;
+    if kind != Kind::Job && !check.states.is_empty() {
+        // Of those that do not end by themselves one control alone says how they leave a state.
+        let acts = match kind {
+            Kind::Session => at(Point::Idle, "stdin-eof".parse().expect("a known step")),
+            _ => at(rest(&first), term()),
+        };
+        let third = run(stdin.clone(), acts, None, "once more")?;
+        learned.expected.learn_states(third.evidence());
+    }
     if check.recover.is_some() {
         let acts = match kind {
             Kind::Job => Vec::new(),
             Kind::Session => at(Point::Idle, "stdin-eof".parse().expect("a known step")),
-            Kind::Server => at(rest(&first), term()),
+            Kind::Server => at_rest_and_serving(&first, &second),
         };
         let again = plan(check, stdin.clone(), acts);
         learn_recovery(runner, &mut learned, again, progress)?;
@@ -219,6 +229,21 @@ fn await_another_second(began: SystemTime, runner: &Runner<'_>) {
     let left = Duration::from_secs(1).saturating_sub(Duration::from_nanos(now.subsec_nanos().into()));
     let mut watched = [PollFd::from_borrowed_fd(runner.interrupt.event(), PollFlags::IN)];
     let _ = poll(&mut watched, Timespec::try_from(left).ok().as_ref());
+}
+
+/// What is done to a server that is started again: once it listens where it always does,
+/// and rests, it is told to end.
+fn at_rest_and_serving(first: &Control, second: &Control) -> Vec<Act> {
+    let ports = |control: &Control| -> BTreeSet<u16> {
+        let listeners = control.evidence().censuses.values().flat_map(|census| &census.listeners);
+        listeners.map(|listener| listener.port).collect()
+    };
+    let rest = PointSpec { relative: false, point: rest(first) };
+    // A port that is another in each run says nothing.
+    let fixed = ports(first).intersection(&ports(second)).min().copied().map(Point::Port);
+    let listens = fixed.filter(|port| *port != rest.point).map(|point| PointSpec { relative: false, point });
+    let rest = PointSpec { relative: listens.is_some(), ..rest };
+    vec![Act { at: listens.into_iter().chain([rest]).collect(), send: Injection::signal(Signal::TERM) }]
 }
 
 /// Learns how the controls leave what is kept outside the agent.
@@ -270,6 +295,13 @@ fn learn_recovery(
     // One more look at what an undisturbed run leaves.
     learned.expected.learn_states(&record.evidence);
     let undisturbed = record.evidence.recovered.map(|recovered| *recovered);
+    let late = undisturbed.as_ref().is_some_and(|known| matches!(known.came, Came::Blocked | Came::NotInTime));
+    if late && learned.kind != Kind::Server {
+        let within = format_span(within);
+        return Err(CheckError::Control(format!(
+            "a second start after an undisturbed run does not end within {within}: raise recover.within"
+        )));
+    }
     learned.expected.expect_recovery(ExpectedRecovery { undisturbed, ..expected });
     Ok(())
 }

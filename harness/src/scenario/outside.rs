@@ -161,8 +161,17 @@ pub(super) fn combine(reader: &mut Reader<'_>, scenario: &Scenario, sections: &S
         .chain(&sections.services)
         .chain(sections.recover.as_ref());
     for fields in references {
-        for (_, value) in fields.table {
+        for (key, value) in fields.table {
             references_in(reader, value, scenario);
+            let path = fields.section.path_of(key.get_ref());
+            if !FILLED.contains(&path.as_str()) && names_a_service(value) {
+                let message = format!("a service cannot be named in `{path}`");
+                reader.report(
+                    Diagnostic::new("bad-reference", value.span(), message)
+                        .label("it would stand there as it is written")
+                        .help("say it in a command, or in a variable of the environment"),
+                );
+            }
         }
     }
 }
@@ -190,6 +199,29 @@ fn same_names<'n>(
             ),
             None => drop(seen.insert(name, span)),
         }
+    }
+}
+
+/// The keys in which a service can be named.
+const FILLED: [&str; 10] = [
+    "agent.command",
+    "agent.env",
+    "agent.prepare",
+    "recover.command",
+    "service.command",
+    "service.ready",
+    "state.command",
+    "state.path",
+    "state.paths",
+    "state.url",
+];
+
+fn names_a_service(value: &toml::Spanned<DeValue<'_>>) -> bool {
+    match value.get_ref() {
+        DeValue::String(text) => text.contains("${service."),
+        DeValue::Array(items) => items.iter().any(names_a_service),
+        DeValue::Table(table) => table.iter().any(|(_, item)| names_a_service(item)),
+        _ => false,
     }
 }
 

@@ -1,7 +1,10 @@
 # What a repository holds, as git tells it, in parts.
 unset $(git rev-parse --local-env-vars 2>/dev/null)
 export GIT_OPTIONAL_LOCKS=0 LC_ALL=C
-cd -- "$1" 2>/dev/null || { echo "## nothing"; exit 0; }
+[ -e "$1" ] || { echo "## nothing"; exit 0; }
+cd -- "$1" || exit 3
+# A repository further up is another one.
+export GIT_CEILING_DIRECTORIES="$(cd .. && pwd -P)"
 command -v git >/dev/null || { echo "git is not installed"; exit 3; }
 common=$(git rev-parse --git-common-dir 2>&1) || {
   case $common in *"not a git repository"*) echo "## nothing"; exit 0 ;; *) printf '%s\n' "$common"; exit 3 ;; esac

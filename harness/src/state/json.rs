@@ -1,6 +1,6 @@
 //! One value in a JSON file.
 
-use super::{Oracle, Place, read_all};
+use super::{Oracle, Place, read_all, text_of};
 use crate::model::State;
 use std::path::PathBuf;
 
@@ -27,7 +27,7 @@ impl Oracle for JsonOracle {
         let value = match serde_json::from_slice::<serde_json::Value>(&bytes) {
             Ok(document) => document
                 .pointer(&self.pointer)
-                .map_or_else(|| "(no such value)".to_owned(), |value| format!("{value:#}")),
+                .map_or_else(|| "(no such value)".to_owned(), |value| text_of(format!("{value:#}").as_bytes())),
             Err(error) => format!("(no JSON: {error})"),
         };
         Ok(State::of([(what.to_owned(), value)]))

@@ -2,12 +2,14 @@
 
 use super::live::TrialSession;
 use super::place::Place;
+use super::within::open_within;
 use crate::state::Stream;
 use crate::sys::{Command, Report};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fd::{AsFd, AsRawFd, OwnedFd};
-use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::fd::{AsFd, AsRawFd};
+use rustix::fs::OFlags;
 use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use std::net::{IpAddr, TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -109,13 +111,24 @@ fn wait_for(fd: impl AsFd, what: PollFlags, left: Duration) {
     let _ = poll(&mut watched, Timespec::try_from(left).ok().as_ref());
 }
 
-/// Connects to a socket file below the root of a place. What is linked to is in the place
-/// too, never on the host.
+/// How often a server whose queue is full is asked again: the kernel tells nobody.
+const TRY_EVERY: Duration = Duration::from_millis(10);
+
+/// Connects to a socket file of a place.
 pub(super) fn connect_below<P: Place>(cell: &P, path: &Path) -> Result<UnixStream, Errno> {
-    let inside = path.strip_prefix("/").unwrap_or(path);
-    let flags = OFlags::PATH | OFlags::CLOEXEC;
-    let file: OwnedFd = rustix::fs::openat2(cell.root(), inside, flags, Mode::empty(), ResolveFlags::IN_ROOT)?;
+    let file = open_within(cell, path, OFlags::PATH)?;
     // The link stands for the open file itself, in the mounts of the place (proc_pid_fd(5)).
-    let link = format!("/proc/self/fd/{}", file.as_raw_fd());
-    UnixStream::connect(link).map_err(|error| error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error))
+    let address = SocketAddrUnix::new(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match rustix::net::connect(&socket, &address) {
+            Ok(()) => return Ok(UnixStream::from(socket)),
+            Err(Errno::AGAIN) if Instant::now() < deadline => {
+                let _ = poll(&mut [], Timespec::try_from(TRY_EVERY).ok().as_ref());
+            }
+            Err(errno) => return Err(errno),
+        }
+    }
 }

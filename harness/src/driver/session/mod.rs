@@ -14,6 +14,7 @@ mod services;
 mod stacked;
 mod states;
 mod streams;
+mod within;
 
 pub(super) use open::open_in;
 pub(super) use place::Place;

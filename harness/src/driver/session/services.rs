@@ -3,6 +3,7 @@
 use super::connect::connect_below;
 use super::place::Place;
 use super::streams;
+use super::within::open_within;
 use crate::driver::{DriverError, Interrupt, Request};
 use crate::model::Ended;
 use crate::service::{Inherits, Ready, Service, Start};
@@ -10,7 +11,7 @@ use crate::state::{Stream, postgres_answers, redis_answers};
 use crate::sys::{Command, Program, Report, Role};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::OwnedFd;
-use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::fs::OFlags;
 use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -211,10 +212,7 @@ fn connect<P: Place>(cell: &P, socket: &Path) -> Result<Stream, String> {
 
 fn read_end<P: Place>(cell: &P, path: &Path) -> Option<String> {
     use std::io::{Seek, SeekFrom};
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let inside = path.strip_prefix("/").unwrap_or(path);
-    let file = rustix::fs::openat2(cell.root(), inside, flags, Mode::empty(), ResolveFlags::IN_ROOT).ok()?;
-    let mut file = std::fs::File::from(file);
+    let mut file = std::fs::File::from(open_within(cell, path, OFlags::RDONLY).ok()?);
     let length = file.metadata().ok().filter(std::fs::Metadata::is_file)?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(END_OF_LOG))).ok()?;
     let mut bytes = Vec::new();

@@ -3,6 +3,7 @@
 use super::live::TrialSession;
 use super::place::Place;
 use super::streams;
+use super::within::open_within;
 use crate::cell::{Depth, exclusively_locked_files};
 use crate::driver::DriverError;
 use crate::model::{Ended, Reading};
@@ -10,7 +11,7 @@ use crate::state::{self, Address, Oracle, Ran, Stream};
 use crate::sys::{Command, Report, Stdio, send_signal};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::fs::OFlags;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::Path;
@@ -97,10 +98,9 @@ impl<P: Place> TrialSession<P> {
 
     fn run_for_oracle(&mut self, command: &Prepared) -> Result<Ran, String> {
         let deadline = Instant::now() + PATIENCE;
-        let mut output = Output::default();
         // What an earlier run of it that did not end in time still wrote.
-        output.drain(&command.output);
-        output = Output::default();
+        Output::default().drain(&command.output);
+        let mut output = Output::default();
         self.running = Some(Running { program: command.program, pid: None, ended: None });
         self.cell.send(Command::Run { program: command.program }).map_err(|_| "the place of the trial is gone")?;
         let ended = loop {
@@ -193,10 +193,7 @@ struct Seen<'a, P> {
 impl<P: Place> state::Place for Seen<'_, P> {
     fn open(&self, path: &Path) -> Result<Option<OwnedFd>, String> {
         let path = self.session.cell.actual(&self.session.directory.join(path));
-        let inside = path.strip_prefix("/").unwrap_or(&path);
-        // What the agent links to is in its own place, never on the host.
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        match rustix::fs::openat2(self.session.cell.root(), inside, flags, Mode::empty(), ResolveFlags::IN_ROOT) {
+        match open_within(&self.session.cell, &path, OFlags::RDONLY) {
             Ok(file) => Ok(Some(file)),
             Err(rustix::io::Errno::NOENT) => Ok(None),
             Err(errno) => Err(format!("cannot open {}: {errno}", self.session.cell.shown(&path.to_string_lossy()))),

@@ -36,6 +36,7 @@ cases! {
     states_of_one_name: agent!("[[state]]", "kind = 'git'", "path = '.'", "[[state]]", "kind = 'git'", "path = '.'", "[[state]]", "kind = 'json'", "name = 'n'", "path = 'a'", "[[state]]", "kind = 'json'", "name = 'n'", "path = 'b'");
     recoveries: agent!("[recover]", "rerun = true", "command = ['a']", "within = 5", "twice = true");
     recovery_of_nothing: agent!("[recover]", "within = '5s'");
+    a_service_where_it_cannot_be_named: agent!("stdin = { text = '${service.db.directory}' }", "[[service]]", "name = 'db'", "kind = 'postgres'", "[[state]]", "kind = 'postgres'", "url = '${service.db.url}'", "query = 'select ${service.db.url}'");
     services_of_the_wrong_form: agent!("env = { A = '${service.db}', B = '${service.bd.url}', C = '${service.db.port}' }", "[[service]]", "name = 'a b'", "kind = 'command'", "[[service]]", "name = 'db'", "kind = 'command'", "command = ['x']", "[[service]]", "name = 'db'", "kind = 'command'", "command = ['x', '${service.db.url}']");
     not_yet_fuzz: agent!("[explore]", "strategy = 'fuzz'");
     not_yet_injections: agent!("[terminate]", "send = 'TERM,token'", "[[script]]", "at = ['idle']", "send = 'cancel'", "[[script]]", "at = ['start']", "send = 'stall:llm'");
