@@ -37,7 +37,7 @@ pub use plan::{Act, Stdin, StdinThen, TrialPlan};
 pub use point::{FileSize, Point, PointError, PointSpec, SizeRelation, parse_size};
 pub use profile::{Profile, ProfileError};
 pub use quote::{quote_all, split_quoted};
-pub use recording::{Call, Deed, Disposition, Known, LockType, Recording, Seen, WAITS, succeeded};
+pub use recording::{Call, Deed, Disposition, Known, LockType, MESSAGES, Recording, Seen, WAITS, succeeded};
 pub use signal::{Signal, SignalError};
 pub use span::{SpanError, format_span, parse_span};
 pub use state::{Reading, State, Trouble};

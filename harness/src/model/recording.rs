@@ -39,6 +39,9 @@ pub const WAITS: &[&str] = &[
     "connect",
 ];
 
+/// System calls that send something to a peer and to nothing else.
+pub const MESSAGES: &[&str] = &["sendto", "sendmsg", "sendmmsg"];
+
 /// What was seen of one run, in the order in which it took effect.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Recording {
@@ -49,6 +52,9 @@ pub struct Recording {
     /// Programs that were run and would have gained rights by that, had they not been
     /// traced: set-user-ID, set-group-ID, capabilities of the file.
     pub without_rights: BTreeSet<String>,
+    /// Whether it matters what the agent sends to others through its connections, and all
+    /// that was recorded: somebody reads what it changes there.
+    pub messages: bool,
     /// When the run was over: the agent had ended and what it left had come to rest,
     /// or it was broken off.
     pub end: Duration,
@@ -168,6 +174,16 @@ impl Call {
             "copy_file_range" => self.subjects.get(1).map(String::as_str),
             _ => None,
         }
+    }
+
+    /// Whether it sends something, if what it writes to is a connection.
+    pub fn sends(&self) -> bool {
+        matches!(self.name.as_str(), "write" | "writev" | "sendfile") || MESSAGES.contains(&self.name.as_str())
+    }
+
+    /// Whether it has begun to connect, and did not wait.
+    pub fn is_connecting(&self) -> bool {
+        self.name == "connect" && self.result == Some(-i64::from(libc::EINPROGRESS))
     }
 
     /// Whether it makes something, if it succeeds, that can outlive its process: a path,

@@ -5,6 +5,9 @@ use super::names::{Names, as_glob};
 use crate::model::{Recording, Seen, Side, SyscallPoint};
 use std::time::Duration;
 
+/// What the name of every socket has in common.
+const SOCKET: &str = "socket:";
+
 /// The moment on this side of what was seen at this place of the recording, counted
 /// from `from` on.
 pub(super) fn address(
@@ -16,7 +19,8 @@ pub(super) fn address(
 ) -> Option<SyscallPoint> {
     let seen = recording.seen.get(index)?;
     let call = seen.call()?;
-    let pattern = call.path().map(|path| as_glob(&names.pattern(path)));
+    let of_socket = || call.subjects.iter().any(|subject| subject.starts_with(SOCKET)).then(|| SOCKET.to_owned());
+    let pattern = call.path().map(|path| as_glob(&names.pattern(path))).or_else(of_socket);
     let mut point = SyscallPoint { role: Some(seen.role.clone()), name: call.name.clone(), side, pattern, nth: 0 };
     let fits = point.fits();
     let counts = |seen: &&Seen| {

@@ -1,8 +1,9 @@
 //! Cuts a run into windows.
 
 use super::address::address;
+use super::facts::Facts;
 use super::left::left;
-use super::lives::{Facts, Lives};
+use super::lives::Lives;
 use super::names::Names;
 use super::waits::find_waits;
 use super::{Life, Map, Opening, Window};

@@ -1,32 +1,19 @@
 //! Follows what is live through a run.
 
+use super::facts::{Facts, is_kept, unmapped, written};
 use super::names::Names;
 use super::thing::Thing;
-use super::waits::is_wait;
-use crate::model::{Call, Deed, Disposition, Known, LockType, Recording, Seen, Signal};
+use crate::model::{Call, Deed, Disposition, Known, LockType, Seen, Signal};
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 /// Signals that terminate agents: what they do decides what a termination does.
 pub(super) const TERMINATING: [Signal; 4] = [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM];
-
-/// What has to be known of a whole run beforehand.
-#[derive(Debug)]
-pub(super) struct Facts<'a> {
-    names: &'a Names,
-    /// Writes after which nothing is written to the same file any more.
-    last_writes: BTreeSet<usize>,
-    /// Files that are written after they were opened there.
-    filled: BTreeSet<usize>,
-    /// Changes of a signal mask that are not undone at once.
-    lasting: BTreeSet<usize>,
-}
 
 /// What is live, kept up to date with what is seen.
 #[derive(Debug, Clone)]
 pub(super) struct Lives<'a> {
     facts: &'a Facts<'a>,
-    names: &'a Names,
+    pub(super) names: &'a Names,
     /// What is live now.
     pub(super) live: BTreeSet<Thing>,
     /// The signals that the first thread of each process blocks, a bit each.
@@ -36,7 +23,9 @@ pub(super) struct Lives<'a> {
     /// How the terminal worked before the agent changed that.
     terminal: Option<Vec<u8>>,
     /// The things that a descriptor or an address of a process stands for.
-    held: BTreeMap<(String, String), Thing>,
+    pub(super) held: BTreeMap<(String, String), Thing>,
+    /// How many messages each peer was sent.
+    pub(super) sent: BTreeMap<String, usize>,
     /// Processes by the id that their parent knows.
     children: BTreeMap<(String, i64), String>,
     ended: BTreeSet<String>,
@@ -45,34 +34,9 @@ pub(super) struct Lives<'a> {
     made: BTreeMap<String, String>,
 }
 
-/// Whether a path is in a file system that keeps it.
-fn is_kept(path: &str) -> bool {
-    let device = path.starts_with("/dev/") && !path.starts_with("/dev/shm/") && !path.starts_with("/dev/mqueue/");
-    path.starts_with('/')
-        && !device
-        && !path.starts_with("/proc/")
-        && !path.starts_with("/sys/")
-        && !path.ends_with(" (deleted)")
-}
-
-/// The file that a write goes to.
-fn written(call: &Call) -> Option<&str> {
-    let path = match call.name.as_str() {
-        // To length 0 that empties it. And fallocate, which is not here, only makes room.
-        "truncate" | "ftruncate" if call.arguments.get(1) != Some(&0) => call.path(),
-        _ => call.written(),
-    };
-    path.filter(|path| is_kept(path))
-}
-
 /// The name of a mapping at this address.
 fn mapping(address: Option<i64>) -> String {
     format!("mapping {}", address.unwrap_or_default())
-}
-
-/// The address from which a call takes a mapping away.
-fn unmapped(call: &Call) -> Option<i64> {
-    call.arguments.first().map(|address| address.cast_signed())
 }
 
 /// Whether an open empties a file that is there. openat2(2), whose flags stand in
@@ -87,98 +51,6 @@ fn empties(call: &Call) -> bool {
     call.arguments.get(index).is_some_and(|flags| *flags as i32 & libc::O_TRUNC != 0)
 }
 
-/// Which writes are the last to their file, by whomever, and which opens are followed
-/// by one.
-fn writes(recording: &Recording) -> (BTreeSet<usize>, BTreeSet<usize>) {
-    let mut last: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut opened: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut mapped: BTreeMap<(&str, i64), &str> = BTreeMap::new();
-    let (mut finals, mut filled) = (BTreeSet::new(), BTreeSet::new());
-    for (index, seen) in recording.seen.iter().enumerate() {
-        let Some(call) = seen.call() else {
-            // What was mapped until its process ended was written until then.
-            let until_then = mapped.iter().filter(|((role, _), _)| *role == seen.role);
-            last.extend(until_then.map(|(_, path)| (*path, index)));
-            mapped.retain(|(role, _), _| *role != seen.role);
-            continue;
-        };
-        if !call.succeeded() {
-            continue;
-        }
-        match (call.name.as_str(), call.path().filter(|path| is_kept(path))) {
-            ("mmap", Some(path)) => drop(mapped.insert((&seen.role, call.result.unwrap_or_default()), path)),
-            ("munmap", _) => {
-                if let Some(path) = mapped.remove(&(seen.role.as_str(), unmapped(call).unwrap_or_default())) {
-                    last.insert(path, index);
-                    filled.extend(opened.remove(path));
-                }
-            }
-            _ => {}
-        }
-        if let Some(path) = written(call) {
-            last.insert(path, index);
-            filled.extend(opened.remove(path));
-        } else if let Some(path) = call.path() {
-            // Both an open and the emptying after it are followed by the next write.
-            if call.is_open() {
-                opened.insert(path, index);
-            } else if call.name.ends_with("truncate") {
-                filled.extend(opened.insert(path, index));
-            } else if call.name.starts_with("rename") || call.name.starts_with("unlink") {
-                // What is written under this name from now on is another file; what is
-                // mapped goes on to be written.
-                let target = call.subjects.get(1).map(String::as_str);
-                for mapped in mapped.values_mut().filter(|mapped| **mapped == path) {
-                    *mapped = target.unwrap_or(path);
-                    last.remove(path);
-                }
-                finals.extend(last.remove(path));
-            }
-        }
-    }
-    finals.extend(last.into_values());
-    (finals, filled)
-}
-
-/// Whether a call makes, moves or removes something at a path.
-fn makes_or_removes(call: &Call) -> bool {
-    match call.name.as_str() {
-        "mkdir" | "mkdirat" | "mknod" | "mknodat" | "symlink" | "symlinkat" | "link" | "linkat" | "bind" => true,
-        "unlink" | "unlinkat" | "rmdir" | "rename" | "renameat" | "renameat2" => true,
-        _ => call.is_open() && call.known == Known::Existed(false),
-    }
-}
-
-/// Which changes of a signal mask stay in force while something else happens.
-/// Libraries block all signals for the few calls around a fork.
-fn lasting_masks(recording: &Recording) -> BTreeSet<usize> {
-    const A_WHILE: Duration = Duration::from_millis(1);
-    let mut lasting = BTreeSet::new();
-    let mut open: BTreeMap<&str, usize> = BTreeMap::new();
-    for (index, seen) in recording.seen.iter().enumerate() {
-        let Some(call) = seen.call() else { continue };
-        if call.name == "rt_sigprocmask" && seen.thread == 0 {
-            if matches!(call.known, Known::Blocked(_)) {
-                open.insert(&seen.role, index);
-            }
-        } else if (is_wait(&call.name) && seen.took(Duration::MAX) >= A_WHILE)
-            || call.name == "execve"
-            || (call.succeeded() && makes_or_removes(call))
-        {
-            lasting.extend(open.remove(seen.role.as_str()));
-        }
-    }
-    lasting
-}
-
-impl<'a> Facts<'a> {
-    /// The facts of a run.
-    pub(super) fn of(recording: &Recording, names: &'a Names) -> Self {
-        let (last_writes, filled) = writes(recording);
-        Self { names, last_writes, filled, lasting: lasting_masks(recording) }
-    }
-}
-
 impl<'a> Lives<'a> {
     /// Before anything was done.
     pub(super) fn of(facts: &'a Facts<'a>) -> Self {
@@ -190,6 +62,7 @@ impl<'a> Lives<'a> {
             handlers: BTreeMap::new(),
             terminal: None,
             held: BTreeMap::new(),
+            sent: BTreeMap::new(),
             children: BTreeMap::new(),
             ended: BTreeSet::new(),
             made: BTreeMap::new(),
@@ -222,9 +95,14 @@ impl<'a> Lives<'a> {
                 self.files(index, &seen.role, call);
                 self.processes(index, seen, call);
                 self.sockets(&seen.role, call);
+                if self.facts.messages {
+                    self.messages(call);
+                }
                 self.objects(call);
                 self.terminal(call);
             }
+            // The kernel goes on with it, while the agent does something else.
+            Deed::Call(call) if call.is_connecting() => self.sockets(&seen.role, call),
             Deed::Call(_) => {}
         }
     }
@@ -285,7 +163,7 @@ impl<'a> Lives<'a> {
         self.made.get(path).cloned().unwrap_or_else(|| self.names.pattern(path))
     }
 
-    fn make(&mut self, path: &str, thing: impl FnOnce(String) -> Thing) {
+    pub(super) fn make(&mut self, path: &str, thing: impl FnOnce(String) -> Thing) {
         if !is_kept(path) {
             return;
         }
@@ -548,25 +426,6 @@ impl<'a> Lives<'a> {
             None if !sets => self.terminal = Some(modes.clone()),
             Some(before) if sets && before == modes => drop(self.live.remove(&Thing::Terminal)),
             _ if sets => drop(self.live.insert(Thing::Terminal)),
-            _ => {}
-        }
-    }
-
-    fn sockets(&mut self, role: &str, call: &Call) {
-        let (Some(address), Some(socket)) = (call.subjects.first(), &call.socket) else { return };
-        let key = (role.to_owned(), socket.clone());
-        match call.name.as_str() {
-            "bind" if address.starts_with('/') => self.make(address, Thing::Socket),
-            "bind" => {
-                let thing = Thing::Bound(address.clone());
-                self.live.insert(thing.clone());
-                self.held.insert(key, thing);
-            }
-            "connect" => {
-                let thing = Thing::Connection(self.names.pattern(address));
-                self.live.insert(thing.clone());
-                self.held.insert(key, thing);
-            }
             _ => {}
         }
     }

@@ -7,10 +7,12 @@
 
 mod address;
 mod cut;
+mod facts;
 mod left;
 mod lives;
 mod names;
 mod order;
+mod sockets;
 #[cfg(test)]
 mod tests;
 mod thing;

@@ -5,21 +5,22 @@ use crate::model::{Recording, path_text};
 use quietus_reports::fingerprint::normalise;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What is known of the names of two runs.
+/// What is known of the names of two runs: paths, and the addresses of peers.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    /// Paths that both runs use.
+    /// Names that both runs use.
     stable: BTreeSet<String>,
-    /// The pattern of each path that only one of them uses.
+    /// The pattern of each name that only one of them uses.
     patterns: BTreeMap<String, String>,
 }
 
-/// The paths of a run: each once, by who used it how, in their order.
-fn paths(recording: &Recording) -> BTreeMap<(&str, &str), Vec<String>> {
+/// The names of a run: each once, by who used it how, in their order.
+fn names(recording: &Recording) -> BTreeMap<(&str, &str), Vec<String>> {
     let mut paths: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
     for seen in &recording.seen {
-        let Some(call) = seen.call().filter(|call| call.succeeded()) else { continue };
-        for subject in call.subjects.iter().filter(|subject| subject.starts_with('/')) {
+        let Some(call) = seen.call().filter(|call| call.succeeded() || call.is_connecting()) else { continue };
+        let is_name = |subject: &&String| subject.starts_with('/') || call.name == "connect";
+        for subject in call.subjects.iter().filter(is_name) {
             let known = paths.entry((&seen.role, &call.name)).or_default();
             let subject = by_content(subject);
             if !known.contains(&subject) {
@@ -47,7 +48,7 @@ fn by_content(path: &str) -> String {
 impl Names {
     /// Learns from two runs of the same agent.
     pub(super) fn learn(one: &Recording, other: &Recording) -> Self {
-        let (ours, theirs) = (paths(one), paths(other));
+        let (ours, theirs) = (names(one), names(other));
         let all = |paths: &BTreeMap<(&str, &str), Vec<String>>| -> BTreeSet<String> {
             paths.values().flatten().cloned().collect()
         };

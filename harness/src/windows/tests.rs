@@ -245,7 +245,7 @@ fn locks_sockets_and_objects() {
             "[0]close@exit(/w/l): ",
             "[0]bind@exit(/tmp/s): socket /tmp/s",
             "[0]bind@exit#2: socket /tmp/s, bound to 127.0.0.1:80",
-            "[0]close@exit#2: socket /tmp/s",
+            "[0]close@exit(socket:): socket /tmp/s",
             "[0]shmget@exit: socket /tmp/s, shared memory 5",
             "[0]shmctl@exit: socket /tmp/s",
         ]
@@ -359,6 +359,65 @@ fn who_was_killed_before_is_not_left() {
     assert_eq!(last(before), Prediction::Leaks(Vec::new()));
     let after = killed(kill(start().creates("0", "/w/a").unlinks("0", "/w/a"))).ends("0");
     assert_eq!(last(after), Prediction::Leaks(vec![sleep]));
+}
+
+/// It connects, and sends twice; a child sends once through the same socket.
+fn talk(connected: i64) -> Run {
+    let send = |run: Run, role: &str| run.call(role, "sendto", &["socket:[7]"], &[4, 0, 9], 9, Known::Nothing);
+    let mut run = Run::default().call("0", "connect", &["10.0.0.1:6379"], &[4], connected, Known::Nothing);
+    let Some(Seen { what: Deed::Call(call), .. }) = run.seen.last_mut() else { panic!("it is a call") };
+    call.socket = Some("socket:[7]".to_owned());
+    let written = send(run, "0").call("0", "write", &["socket:[7]"], &[4], 9, Known::Nothing);
+    // Nobody is told what goes to standard output, or through a pair of sockets.
+    let apart = written.call("0", "write", &["pipe:[8]"], &[1], 9, Known::Nothing).call(
+        "0",
+        "write",
+        &["socket:[9]"],
+        &[5],
+        9,
+        Known::Nothing,
+    );
+    send(apart.forks("0", "0.0", 9), "0.0").closes("0", "socket:[7]")
+}
+
+#[test]
+fn what_a_peer_was_sent_parts_windows_where_somebody_reads_what_that_changes() {
+    for connected in [0, -i64::from(libc::EINPROGRESS)] {
+        let silent = shown(&map(talk(connected)));
+        assert!(silent.iter().all(|window| !window.contains("sent to")), "{silent:#?}");
+        let recording = Recording { messages: true, ..talk(connected).done() };
+        let told = windows(&recording, &recording, Duration::MAX);
+        let told: Vec<String> = shown(&told).into_iter().filter(|window| window.contains("sent to")).collect();
+        let (peer, child) = ("connected to 10.0.0.1:6379", "process 0.0 `a copy of its parent`");
+        assert_eq!(
+            told,
+            [
+                format!("[0]sendto@exit(socket:): {peer}, 1 message was sent to 10.0.0.1:6379"),
+                format!("[0]write@exit(socket:): {peer}, 2 messages were sent to 10.0.0.1:6379"),
+                format!("[0]clone@exit: {child}, {peer}, 2 messages were sent to 10.0.0.1:6379"),
+                format!("[0.0]sendto@exit(socket:): {child}, {peer}, 3 messages were sent to 10.0.0.1:6379"),
+                format!("[0]close@exit(socket:): {child}, 3 messages were sent to 10.0.0.1:6379"),
+            ]
+        );
+    }
+}
+
+#[test]
+fn after_many_messages_to_a_peer_further_ones_part_no_windows() {
+    let mut run = talk(0);
+    for _ in 0..100 {
+        run = run.call("0", "connect", &["10.0.0.1:6379"], &[4], 0, Known::Nothing);
+        let Some(Seen { what: Deed::Call(call), .. }) = run.seen.last_mut() else { panic!("it is a call") };
+        call.socket = Some("socket:[7]".to_owned());
+        run = run.call("0", "sendmsg", &["socket:[7]"], &[4], 9, Known::Nothing).closes("0", "socket:[7]");
+    }
+    let recording = Recording { messages: true, ..run.done() };
+    let map = windows(&recording, &recording, Duration::MAX);
+    let most = map.windows.iter().flat_map(|window| &window.live).filter_map(|thing| match thing {
+        Thing::Sent { messages, .. } => Some(*messages),
+        _ => None,
+    });
+    assert_eq!(most.max(), Some(40));
 }
 
 const MAP: &[u64] = &[0, 40, 3, 1, 3];

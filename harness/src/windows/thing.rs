@@ -51,6 +51,13 @@ pub enum Thing {
     Bound(String),
     /// A connection, by the address of its peer.
     Connection(String),
+    /// What a peer was sent through connections: another state of it after each message.
+    Sent {
+        /// The address of the peer.
+        peer: String,
+        /// How many messages.
+        messages: usize,
+    },
     /// A System V or POSIX object: `shared memory 5`.
     Ipc(String),
     /// A terminal does not work as before.
@@ -96,6 +103,7 @@ impl Thing {
             | Self::Lock { .. }
             | Self::Bound(_)
             | Self::Connection(_)
+            | Self::Sent { .. }
             | Self::Terminal
             | Self::Screen
             | Self::Signal { .. }
@@ -165,6 +173,8 @@ impl fmt::Display for Thing {
             Self::Lock { role, path } => write!(f, "lock of process {role} on {path}"),
             Self::Bound(address) => write!(f, "bound to {address}"),
             Self::Connection(peer) => write!(f, "connected to {peer}"),
+            Self::Sent { peer, messages: 1 } => write!(f, "1 message was sent to {peer}"),
+            Self::Sent { peer, messages } => write!(f, "{messages} messages were sent to {peer}"),
             Self::Ipc(object) => f.write_str(object),
             Self::Screen => f.write_str("the screen is in another state"),
             Self::Terminal => f.write_str("the terminal is set otherwise"),

@@ -5,7 +5,7 @@ use super::place::{Build, Place};
 use super::recover::Second;
 use super::services::{self, Services};
 use super::{states, streams};
-use crate::driver::tracer::{Aim, FarSide, Tracer};
+use crate::driver::tracer::{Aim, Extent, FarSide, Tracer};
 use crate::driver::{DriverError, Request};
 use crate::model::{Fault, Point, Stdin, Step};
 use crate::sys::{Command, Program, Report, Role};
@@ -122,7 +122,12 @@ fn trace<P: Place>(request: &Request, programs: &mut [Program]) -> Result<Option
             "system calls can be seen, be points and be made to fail under the full guarantee only".to_owned(),
         ));
     }
-    Tracer::of(agent, aims, &faults, request.record).map(Some)
+    let extent = match request.record {
+        false => Extent::Nothing,
+        true if request.states.is_empty() => Extent::Calls,
+        true => Extent::CallsAndMessages,
+    };
+    Tracer::of(agent, aims, &faults, extent).map(Some)
 }
 
 /// Runs a command of `prepare` to its end.

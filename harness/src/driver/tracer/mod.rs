@@ -27,6 +27,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+pub(super) use table::Extent;
 use thread::Traced;
 
 /// What a tracer has to say.
@@ -108,15 +109,16 @@ impl Tracer {
         program: &mut Program,
         aims: Vec<Aim>,
         faults: &[Fault],
-        record: bool,
+        extent: Extent,
     ) -> Result<(Self, FarSide), DriverError> {
         let (gate, far) = Gate::new().map_err(DriverError::system("make the gate of a tracer"))?;
         // Above the standard streams, which the program gets first.
         let far = rustix::io::fcntl_dupfd_cloexec(&far, 3).map_err(DriverError::system("duplicate a descriptor"))?;
+        let record = extent != Extent::Nothing;
         let needed = record || !aims.is_empty() || !faults.is_empty();
         let failing = faults.iter().flat_map(|fault| fault.system_calls()).copied();
         let wanted = aims.iter().map(|aim| aim.point.name.as_str()).chain(failing);
-        let marked = table::marked(wanted, table::recorded().filter(|_| record));
+        let marked = table::marked(wanted, table::recorded(extent));
         // Without a filter the agent keeps its right to gain privileges by exec.
         program.trace_by(far.as_raw_fd(), (!marked.is_empty()).then(|| Filter::new(&marked)));
         let news = Letterbox::new().map_err(DriverError::system("make an event"))?;
@@ -130,7 +132,7 @@ impl Tracer {
             held: AtomicI32::new(0),
         });
         let (orders, obeyed) = channel();
-        let (theirs, recorder, untraced) = (Arc::clone(&shared), record.then(Recorder::default), !needed);
+        let (theirs, recorder, untraced) = (Arc::clone(&shared), record.then(|| Recorder::of(extent)), !needed);
         let thread = std::thread::Builder::new()
             .name("quietus-tracer".to_owned())
             .spawn(move || thread::run(&gate, aims, recorder, untraced, &theirs, &obeyed))

@@ -2,7 +2,7 @@
 
 use super::status;
 use super::subject::{self, subjects};
-use super::table;
+use super::table::{self, Extent};
 use crate::cell::ScreenScanner;
 use crate::driver::stacks::{Stacks, Taken};
 use crate::model::{Call, Deed, Disposition, Ended, Known, LockType, Recording, Seen};
@@ -59,9 +59,16 @@ pub(super) struct Recorder {
     without_rights: BTreeSet<String>,
     /// Where in memory processes have mapped files.
     mapped: BTreeSet<u64>,
+    /// Whether what is sent to others is recorded.
+    messages: bool,
 }
 
 impl Recorder {
+    /// A recorder of this.
+    pub(super) fn of(extent: Extent) -> Self {
+        Self { messages: extent == Extent::CallsAndMessages, ..Self::default() }
+    }
+
     /// A call is about to be made by a process and one of its threads.
     pub(super) fn enters(&mut self, stopped: &Stopped, who: (&str, u32), call: &Syscall) -> Option<Begun> {
         let name = table::name(call.number)?;
@@ -154,7 +161,7 @@ impl Recorder {
             what: ended.map_or(Deed::Call(begun.call), Deed::Ended),
         });
         let seen = seen.filter(|seen| seen.began < end).collect();
-        Recording { seen, omitted: self.omitted, without_rights: self.without_rights, end }
+        Recording { seen, omitted: self.omitted, without_rights: self.without_rights, messages: self.messages, end }
     }
 }
 

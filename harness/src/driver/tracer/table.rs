@@ -1,6 +1,6 @@
 //! What is known of system calls by their names.
 
-use crate::model::WAITS;
+use crate::model::{MESSAGES, WAITS};
 use crate::sys::{Bits, Marked};
 
 /// Where the path or address of a call is.
@@ -94,10 +94,23 @@ const RECORDED: &[&str] = &[
     "prctl",
 ];
 
+/// What is recorded of an agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// Nothing.
+    Nothing,
+    /// What it makes, changes and gives up, and its waits.
+    Calls,
+    /// That, and what it sends to others.
+    CallsAndMessages,
+}
+
 /// The system calls that a recording needs, besides those of points.
-pub(super) fn recorded() -> impl Iterator<Item = &'static str> {
+pub(super) fn recorded(extent: Extent) -> impl Iterator<Item = &'static str> {
     let waits = WAITS.iter().filter(|name| !RECORDED.contains(name));
-    RECORDED.iter().chain(waits).copied().filter(|name| number(name).is_some())
+    let messages = MESSAGES.iter().filter(move |_| extent == Extent::CallsAndMessages);
+    let all = RECORDED.iter().chain(waits).chain(messages).copied();
+    all.filter(move |name| extent != Extent::Nothing && number(name).is_some())
 }
 
 /// The name of a system call of this architecture.
@@ -108,7 +121,7 @@ pub(super) fn name_of(number: u64) -> Option<&'static str> {
 /// Its name, if it is recorded.
 pub(super) fn name(number: u64) -> Option<&'static str> {
     let name = name_of(number)?;
-    (RECORDED.contains(&name) || WAITS.contains(&name)).then_some(name)
+    (RECORDED.contains(&name) || WAITS.contains(&name) || MESSAGES.contains(&name)).then_some(name)
 }
 
 /// The number of a system call of this architecture.
@@ -163,9 +176,8 @@ pub(super) fn places(name: &str) -> &'static [Place] {
         "read" | "write" | "readv" | "writev" | "pread64" | "pwrite64" | "preadv" | "pwritev" | "preadv2"
         | "pwritev2" | "fsync" | "fdatasync" | "ftruncate" | "fallocate" | "flock" | "fcntl" | "close" | "lseek"
         | "getdents64" | "ioctl" | "sendfile" | "fchmod" | "fchown" | "fchdir" | "dup" | "dup2" | "dup3" | "listen"
-        | "accept" | "accept4" | "sendto" | "recvfrom" | "sendmsg" | "recvmsg" | "shutdown" | "splice" | "fstat" => {
-            &[Descriptor(0)]
-        }
+        | "accept" | "accept4" | "sendto" | "recvfrom" | "sendmsg" | "sendmmsg" | "recvmsg" | "shutdown" | "splice"
+        | "fstat" => &[Descriptor(0)],
         "copy_file_range" => &[Descriptor(0), Descriptor(2)],
         "mmap" => &[Descriptor(4)],
         "munmap" => &[Mapped(0)],
