@@ -167,9 +167,23 @@ pub(super) fn states(case: Case<'_>) -> Vec<Found> {
             .troubles
             .iter()
             .filter(|trouble| !known.has(trouble) && before.is_some_and(|before| !is_among(trouble, &before.troubles)));
-        found.extend(wrong.map(|trouble| of_trouble(&reading.name, trouble)));
+        found.extend(of_troubles(&reading.name, wrong));
         let end = case.rules.end_of(&reading.name);
         found.extend(not_rolled_back(&reading.name, end, before, now, known));
+    }
+    found
+}
+
+/// The most of one state that is told one by one.
+const MOST_WRONG: usize = 100;
+
+fn of_troubles<'a>(name: &str, mut wrong: impl Iterator<Item = &'a Trouble>) -> Vec<Found> {
+    let mut found: Vec<Found> = wrong.by_ref().take(MOST_WRONG).map(|trouble| of_trouble(name, trouble)).collect();
+    let more = wrong.count();
+    if more > 0
+        && let Some(last) = found.pop()
+    {
+        found.push(last.with_evidence([format!("and {more} more that are wrong with `{name}`")]));
     }
     found
 }
@@ -257,6 +271,19 @@ mod tests {
         );
         assert!(!known.varies_in_all());
         assert!(self::known(&[&[("t", "1")], &[("t", "2")]]).varies_in_all());
+    }
+
+    #[test]
+    fn a_thousand_things_that_are_wrong_are_not_told_one_by_one() {
+        let trouble = |number: i32| Trouble::new(Code::ConnectionAbandoned, format!("session {number}"), "a session");
+        let troubles: Vec<Trouble> = (0..1000).map(trouble).collect();
+        let few = of_troubles("db", troubles.iter().take(100));
+        assert_eq!((few.len(), few[99].evidence.len()), (100, 0));
+        let many = of_troubles("db", troubles.iter());
+        assert_eq!(
+            (many.len(), &many[99].evidence[..]),
+            (100, &["and 900 more that are wrong with `db`".to_owned()][..])
+        );
     }
 
     #[test]

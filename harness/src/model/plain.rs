@@ -10,18 +10,33 @@ pub fn plain(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len());
-    let mut rest = text;
+    let (mut rest, mut strings) = (text, Strings::MayEnd);
     while let Some((before, after)) = rest.split_once(ESCAPE) {
         shown.push_str(before);
-        rest = after_sequence(after);
+        rest = after_sequence(after, &mut strings);
     }
     shown.push_str(rest);
     Cow::Owned(shown)
 }
 
+/// Whether a string for the terminal that begins here can end: not when one before it did not.
+#[derive(PartialEq)]
+enum Strings {
+    MayEnd,
+    DoNotEnd,
+}
+
+/// Where a string for the terminal is over: after BEL or ESC \.
+fn end_of_string(text: &str) -> Option<usize> {
+    text.match_indices(['\u{7}', ESCAPE]).find_map(|(at, one)| match one {
+        "\u{7}" => Some(at + 1),
+        _ => text.get(at + 1..).is_some_and(|rest| rest.starts_with('\\')).then_some(at + 2),
+    })
+}
+
 /// What follows a sequence whose ESC has been read. One that does not end takes nothing
 /// but its first character with it.
-fn after_sequence(text: &str) -> &str {
+fn after_sequence<'a>(text: &'a str, strings: &mut Strings) -> &'a str {
     let mut characters = text.chars();
     let first = characters.next();
     let rest = characters.as_str();
@@ -35,15 +50,13 @@ fn after_sequence(text: &str) -> &str {
                 _ => rest,
             }
         }
-        // A string for the terminal ends with BEL or ESC \.
-        Some(']' | 'P' | '^' | '_' | 'X') => {
-            let (bell, string_end) = (rest.find('\u{7}'), rest.find("\u{1b}\\"));
-            match (bell, string_end) {
-                (Some(bell), end) if end.is_none_or(|end| bell < end) => &rest[bell + 1..],
-                (_, Some(end)) => &rest[end + 2..],
-                _ => rest,
+        Some(']' | 'P' | '^' | '_' | 'X') if *strings == Strings::MayEnd => match end_of_string(rest) {
+            Some(end) => &rest[end..],
+            None => {
+                *strings = Strings::DoNotEnd;
+                rest
             }
-        }
+        },
         // Such as the choice of a character set: ESC ( B.
         Some(' '..='/') => {
             let mut left = rest.chars();
@@ -70,6 +83,8 @@ mod tests {
             ("done\u{1b}[", "done"),
             ("\u{1b}[12", "12"),
             ("\u{1b}]done", "done"),
+            ("\u{1b}]\u{1b}]a\u{1b}[m\u{1b}]b", "ab"),
+            ("\u{1b}]a\u{1b}[mb\u{7}c\u{1b}]d", "cd"),
             ("\u{1b}[é", "é"),
             ("\u{1b}\u{1b}[mé", "é"),
         ] {

@@ -1,9 +1,11 @@
 //! What the clients of servers run on: a runtime of their own for each reading, with a
 //! limit of time.
 
-use super::{Address, Place, Stream};
+use super::{Address, MOST, Place, Stream};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -53,8 +55,12 @@ where
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("cannot make a runtime: {error}"))?;
     runtime.block_on(async {
-        let connection = Connection::new(stream).map_err(|error| error.to_string())?;
+        let room = Arc::new(AtomicU64::new(MOST));
+        let connection = Connection::new(stream, Arc::clone(&room)).map_err(|error| error.to_string())?;
         match tokio::time::timeout(PATIENCE, question(connection)).await {
+            Ok(Err(_)) if room.load(Ordering::Relaxed) == 0 => {
+                Err(format!("the server sent {MOST} bytes, and no more are read: ask it for less"))
+            }
             Ok(answer) => answer,
             Err(_) => Err(format!("the server did not answer within {}s", PATIENCE.as_secs())),
         }
@@ -77,56 +83,72 @@ impl Drop for Driven {
     }
 }
 
-/// A connection on the runtime.
+/// A connection on the runtime, which gives no more than so many bytes.
 #[derive(Debug)]
-pub(super) enum Connection {
+pub(super) struct Connection {
+    stream: Socket,
+    room: Arc<AtomicU64>,
+}
+
+#[derive(Debug)]
+enum Socket {
     Unix(tokio::net::UnixStream),
     Tcp(tokio::net::TcpStream),
 }
 
 impl Connection {
-    fn new(stream: Stream) -> std::io::Result<Self> {
-        Ok(match stream {
+    fn new(stream: Stream, room: Arc<AtomicU64>) -> std::io::Result<Self> {
+        let stream = match stream {
             Stream::Unix(stream) => {
                 stream.set_nonblocking(true)?;
-                Self::Unix(tokio::net::UnixStream::from_std(stream)?)
+                Socket::Unix(tokio::net::UnixStream::from_std(stream)?)
             }
             Stream::Tcp(stream) => {
                 stream.set_nonblocking(true)?;
-                Self::Tcp(tokio::net::TcpStream::from_std(stream)?)
+                Socket::Tcp(tokio::net::TcpStream::from_std(stream)?)
             }
-        })
+        };
+        Ok(Self { stream, room })
     }
 }
 
 impl AsyncRead for Connection {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
-        match self.get_mut() {
-            Self::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+        let this = self.get_mut();
+        let left = this.room.load(Ordering::Relaxed);
+        if left == 0 {
+            return Poll::Ready(Err(std::io::Error::other("it sends too much")));
         }
+        let before = buffer.filled().len();
+        let read = match &mut this.stream {
+            Socket::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Socket::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+        };
+        let count = buffer.filled().len() - before;
+        this.room.store(left.saturating_sub(count as u64), Ordering::Relaxed);
+        read
     }
 }
 
 impl AsyncWrite for Connection {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
-        match self.get_mut() {
-            Self::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+        match &mut self.get_mut().stream {
+            Socket::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Socket::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        match self.get_mut() {
-            Self::Unix(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+        match &mut self.get_mut().stream {
+            Socket::Unix(stream) => Pin::new(stream).poll_flush(cx),
+            Socket::Tcp(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        match self.get_mut() {
-            Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+        match &mut self.get_mut().stream {
+            Socket::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+            Socket::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }
@@ -137,5 +159,29 @@ pub(super) fn in_short(text: &str) -> String {
     match line.char_indices().nth(80) {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
         None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+    use std::os::unix::net::UnixStream;
+    use tokio::io::AsyncReadExt as _;
+
+    #[test]
+    fn of_a_server_that_sends_without_end_so_much_is_read() {
+        let (ours, mut theirs) = UnixStream::pair().expect("a pair of sockets");
+        let sends = std::thread::spawn(move || while theirs.write_all(&[b'x'; 1 << 16]).is_ok() {});
+        let read = talk(Stream::Unix(ours), async |mut connection| {
+            let mut all = [0; 1 << 16];
+            loop {
+                connection.read(&mut all).await.map_err(|error| error.to_string())?;
+            }
+            #[expect(unreachable_code, reason = "says what would be returned")]
+            Ok(())
+        });
+        assert_eq!(read, Err(format!("the server sent {MOST} bytes, and no more are read: ask it for less")));
+        sends.join().expect("it ends once nobody reads");
     }
 }

@@ -113,7 +113,7 @@ fn text_of(bytes: &[u8]) -> String {
     }
 }
 
-/// The most that is read of one file.
+/// The most that is read of one file, or of one server at a time.
 const MOST: u64 = 256 << 20;
 
 /// Reads a whole file.
