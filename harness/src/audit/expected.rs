@@ -73,15 +73,27 @@ impl Expected {
             .collect()
     }
 
+    /// States that an undisturbed run leaves as they were, in words. `before` is what a control
+    /// found before the agent.
+    pub fn untouched_states(&self, before: &[Reading]) -> Vec<String> {
+        let untouched = self.states.iter().filter(|(name, known)| {
+            let before = reading(before, name).and_then(|before| known.parts(before));
+            before.is_some_and(|before| known.commits().all(|committed| committed == before))
+        });
+        untouched
+            .map(|(name, _)| format!("an undisturbed run does not change the state `{name}`: is it the right one?"))
+            .collect()
+    }
+
     /// What cannot be judged about states, and the states that cannot be judged at all, in
     /// words. `before` is what a control found before the agent.
     pub fn doubtful_states(&self, before: &[Reading], rules: &Rules) -> Vec<String> {
         let mut doubts = Vec::new();
         for (name, known) in &self.states {
-            let absent = reading(before, name).is_none_or(|before| before.absent);
-            if absent && known.is_absent() {
+            let unclear = reading(before, name).is_none_or(|before| before.unclear.is_some());
+            if let Some(why) = known.unclear().filter(|_| unclear) {
                 doubts.push(format!(
-                    "the state `{name}` is nowhere, neither before nor after an undisturbed run: is it named right?"
+                    "the state `{name}` {why}, both before and after an undisturbed run: is it named right?"
                 ));
             } else if known.varies_in_all() && rules.end_of(name) != StateEnd::Any {
                 doubts.push(format!(

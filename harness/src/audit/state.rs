@@ -45,12 +45,13 @@ impl Known {
         (!shown.is_empty()).then(|| format!("{}{more}", shown.join(", ")))
     }
 
-    /// Whether there was nothing in any control.
-    pub(super) fn is_absent(&self) -> bool {
-        self.committed.iter().all(|state| state.absent)
+    /// Why it may be that no control found anything.
+    pub(super) fn unclear(&self) -> Option<&str> {
+        let all: Option<Vec<&str>> = self.committed.iter().map(|state| state.unclear.as_deref()).collect();
+        all?.last().copied()
     }
 
-    fn parts<'a>(&self, state: &'a State) -> Option<Parts<'a>> {
+    pub(super) fn parts<'a>(&self, state: &'a State) -> Option<Parts<'a>> {
         let items = state.items.as_ref()?;
         let alike: BTreeSet<String> = self.varies.iter().map(|key| normalise(key)).collect();
         // Names that are random in each run are parts that vary, too.
@@ -58,7 +59,7 @@ impl Known {
         Some(fixed.map(|(key, value)| (key.as_str(), value.as_str())).collect())
     }
 
-    fn commits(&self) -> impl Iterator<Item = Parts<'_>> {
+    pub(super) fn commits(&self) -> impl Iterator<Item = Parts<'_>> {
         self.committed.iter().filter_map(|state| self.parts(state))
     }
 

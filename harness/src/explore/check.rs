@@ -282,8 +282,10 @@ pub fn check(
     let planned: Vec<Planned> = aimed.iter().map(|aimed| aimed.planned.clone()).collect();
     progress.planned(planned.len());
     let go_on = || !interrupt.is_raised() && check.budget.is_none_or(|budget| began.elapsed() < budget);
-    // Side by side, agents that listen on a port of the host would disturb each other.
-    let jobs = if learned.uses_ports && !check.private_network { 1 } else { check.jobs };
+    // Side by side, agents that listen on a port of the host would disturb each other, and
+    // servers whose ports nobody knows might.
+    let shares_ports = learned.uses_ports || check.services.iter().any(|service| service.may_use_ports());
+    let jobs = if shares_ports && !check.private_network { 1 } else { check.jobs };
     let work = |index: usize, planned: &Planned| {
         let (planned, record) = run_with_retry(&runner, planned, &learned);
         let (trial, found) = told(index, &planned, record, &runner, &learned, &rules);
@@ -339,7 +341,7 @@ pub fn check(
     let mut notes = if strategy(check) == Strategy::Check { plan::left_out(&learned, check.pty) } else { Vec::new() };
     let fails = fails_undisturbed(&learned, check);
     notes.extend(fails.clone().into_iter().chain(unswept));
-    notes.extend(learned.expected.varying_states());
+    notes.extend(learned.about_states.iter().cloned());
     notes.extend(check.allows.iter().filter(|allow| allow.is_expired(&check.today)).map(|allow| {
         format!(
             "{} is no longer accepted: that expired on {}",

@@ -2,7 +2,9 @@
 
 use super::check::{Check, CheckError, Progress, Runner};
 use super::sweep::signals;
-use crate::audit::{Expected, ExpectedRecovery, Found, audit_control, learn, lost_recovery, unread_states};
+use crate::audit::{
+    Expected, ExpectedRecovery, Found, allowed_exit, audit_control, learn, lost_recovery, unread_states,
+};
 use crate::driver::{Event, Evidence, Occasion};
 use crate::model::{
     Act, Came, FileChange, FileNode, Injection, Point, PointSpec, Recording, Signal, Stdin, TrialPlan, format_span,
@@ -44,6 +46,8 @@ pub struct Learned {
     pub recorded: Option<Recorded>,
     /// The moments after each of its system calls, where those were asked for.
     pub moments: Option<Vec<Moment>>,
+    /// What cannot be said of states, in words.
+    pub about_states: Vec<String>,
 }
 
 /// The control that was cut into windows.
@@ -115,7 +119,11 @@ pub(super) fn observe(runner: &Runner<'_>, progress: &dyn Progress) -> Result<Le
     let check = runner.check;
     let run = |stdin: Stdin, acts: Vec<Act>, horizon: Option<Duration>, what: &str| -> Result<Control, CheckError> {
         progress.control(what);
-        judge(runner.control(&plan(check, stdin, acts), horizon)?)
+        let control = judge(runner.control(&plan(check, stdin, acts), horizon)?)?;
+        match unread_states(control.evidence()).into_iter().next() {
+            Some(why) => Err(CheckError::Control(why)),
+            None => Ok(control),
+        }
     };
     let declared = check.stdin.clone();
     let began = SystemTime::now();
@@ -193,6 +201,8 @@ pub(super) fn observe(runner: &Runner<'_>, progress: &dyn Progress) -> Result<Le
         let again = plan(check, stdin.clone(), acts);
         learn_recovery(runner, &mut learned, again, progress)?;
     }
+    learned.about_states = learned.expected.varying_states();
+    learned.about_states.extend(learned.expected.untouched_states(&first.evidence().before));
     if runner.records() {
         // Of a session, the first run did not have the input that the trials have.
         let acts = match kind {
@@ -254,10 +264,6 @@ fn learn_states(
     first: &Control,
     second: &Control,
 ) -> Result<(), CheckError> {
-    let unread = unread_states(first.evidence()).into_iter().chain(unread_states(second.evidence())).next();
-    if let Some(why) = unread {
-        return Err(CheckError::Control(why));
-    }
     // What a server holds while it runs is not what it leaves.
     if kind == Kind::Job {
         expected.learn_states(first.evidence());
@@ -300,6 +306,18 @@ fn learn_recovery(
         let within = format_span(within);
         return Err(CheckError::Control(format!(
             "a second start after an undisturbed run does not end within {within}: raise recover.within"
+        )));
+    }
+    // A command for that alone has nothing to complain of there.
+    let named = runner.check.recover.as_ref().is_some_and(|recover| recover.command.is_some());
+    if let Some(known) = undisturbed.as_ref().filter(|known| named && known.came == Came::Through)
+        && let Some(ended) = known
+            .evidence
+            .ended
+            .filter(|ended| !allowed_exit(&plan, *ended, learned.expected.ended, runner.check.rules.exit.as_deref()))
+    {
+        return Err(CheckError::Control(format!(
+            "the command of [recover] ends with {ended} after an undisturbed run, so nothing can be concluded from it"
         )));
     }
     learned.expected.expect_recovery(ExpectedRecovery { undisturbed, ..expected });
@@ -374,6 +392,7 @@ fn conclude(check: &Check, kind: Kind, stdin: Stdin, first: &Control, second: &C
         map: None,
         recorded: None,
         moments: None,
+        about_states: Vec::new(),
         control: quietus_reports::Control {
             runs: 2,
             duration_us: u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),

@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 /// What was found at one moment, by whoever knows how to look.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct State {
-    /// Whether nothing is there at all: no file, no repository.
-    pub absent: bool,
+    /// Why it may be that nothing was found at all: there is no file, it is no database, the
+    /// command that tells it fails. At one moment that is a state like another; where it is so
+    /// both before and after an undisturbed run, the run is inconclusive.
+    pub unclear: Option<String>,
     /// The parts of it, each as text: a table, a branch, a file. They are compared all
     /// together. None where it cannot be told, which a trouble then explains.
     pub items: Option<BTreeMap<String, String>>,
@@ -46,9 +48,15 @@ impl State {
         Self { items: Some(items.into_iter().collect()), ..Self::default() }
     }
 
+    /// This may be no state at all, and why: `is nowhere`.
+    #[must_use]
+    pub fn because(self, unclear: impl Into<String>) -> Self {
+        Self { unclear: Some(unclear.into()), ..self }
+    }
+
     /// Nothing is there.
     pub fn absent() -> Self {
-        Self { absent: true, ..Self::of([]) }
+        Self::of([]).because("is nowhere")
     }
 }
 

@@ -369,7 +369,7 @@ static STATE: Section = Section {
         key(
             "command",
             Shape::List(&Shape::Text(Form::Filled)),
-            "Of command: program and arguments. Its status and its output are the state.",
+            "Of command: program and arguments. What it writes is the state; after an undisturbed run, or before it, it ends with 0.",
         ),
         key("expect", Shape::Text(Form::Choice(ENDS)), "How it must be found in the end. Without it, `expect.state`."),
     ],
@@ -379,7 +379,7 @@ static STATE: Section = Section {
 const STATES: &[Choice] = &[
     choice("sqlite", "a SQLite database; read from a copy"),
     choice("postgres", "a PostgreSQL database, with what its server says of sessions, transactions and locks"),
-    choice("redis", "a Redis database, with its keys that do not expire and its blocked clients"),
+    choice("redis", "a Redis database, with its clients; keys that expire go by themselves and are not compared"),
     choice("git", "a git repository"),
     choice("directory", "a directory with all below it"),
     choice("files", "files that change all together or not at all"),
@@ -419,7 +419,7 @@ static SERVICE: Section = Section {
         required(
             "name",
             Shape::Text(Form::Line),
-            "What it is called: letters, digits, - and _. `${service.NAME.url}` stands for its address.",
+            "What it is called: letters, digits, - and _. `${service.NAME.url}` stands for the address of a postgres or redis, such as `unix:///…/redis.sock`, and `${service.NAME.directory}` for its directory.",
         ),
         required("kind", Shape::Text(Form::Choice(SERVICES)), "What it is."),
         key("command", Shape::List(&Shape::Text(Form::Filled)), "Of command: program and arguments."),
@@ -435,7 +435,7 @@ static SERVICE: Section = Section {
 const SERVICES: &[Choice] = &[
     choice("postgres", "a PostgreSQL server from this machine's package, on a socket of its own"),
     choice("redis", "a Redis server from this machine's package, on a socket of its own"),
-    choice("command", "a program"),
+    choice("command", "a program; on ports of the machine, unless `cell.network` is private, trials run one at a time"),
     later_choice("llm", "play the endpoint of a language model"),
     later_choice("proxy", "stand between the agent and a server"),
 ];

@@ -89,6 +89,11 @@ impl Service {
         }
     }
 
+    /// Whether it may listen on ports of the machine: nobody knows what another program does.
+    pub fn may_use_ports(&self) -> bool {
+        matches!(self.kind, ServiceKind::Command { .. })
+    }
+
     /// Makes what it needs on the host, once for all trials, and says how it is started.
     ///
     /// # Errors

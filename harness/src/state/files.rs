@@ -31,6 +31,7 @@ impl Oracle for FilesOracle {
             };
             items.push((path.display().to_string(), content));
         }
-        Ok(State { absent, ..State::of(items) })
+        let state = State::of(items);
+        Ok(if absent { state.because("is nowhere") } else { state })
     }
 }

@@ -78,7 +78,13 @@ fn state_of(output: &str, shown: &dyn Fn(&Path) -> String) -> State {
     let inside = |path: &str| shown(&Path::new(common).join(path));
     for lock in lines("locks") {
         let lock = inside(lock);
-        let title = format!("git's lock {lock} is left: git refuses to work until it is removed");
+        // The others are asked for by some commands only.
+        let refuses = if ["/index.lock", "/HEAD.lock"].iter().any(|name| lock.ends_with(name)) {
+            "git refuses to work until it is removed"
+        } else {
+            "a command of git that needs it fails until it is removed"
+        };
+        let title = format!("git's lock {lock} is left: {refuses}");
         troubles.push(Trouble::new(Code::GitIndexLock, lock, title));
     }
     let check = part("check").filter(|part| part.status != "0");
@@ -135,6 +141,6 @@ mod tests {
         let codes: Vec<Code> = state.troubles.iter().map(|trouble| trouble.code).collect();
         assert_eq!(codes, [Code::GitIndexLock, Code::GitCorrupt, Code::GitWorktreeLocked]);
         assert_eq!(state.troubles.first().map(|trouble| trouble.subject.as_str()), Some("/w/.git/index.lock"));
-        assert!(state_of("## nothing\n", &shown).absent);
+        assert!(state_of("## nothing\n", &shown).unclear.is_some());
     }
 }

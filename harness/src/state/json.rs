@@ -24,12 +24,13 @@ impl Oracle for JsonOracle {
         let Some(file) = place.open(&self.path)? else { return Ok(State::absent()) };
         let bytes = read_all(file, &self.path)?;
         let what = if self.pointer.is_empty() { "the document" } else { self.pointer.as_str() };
-        let value = match serde_json::from_slice::<serde_json::Value>(&bytes) {
-            Ok(document) => document
-                .pointer(&self.pointer)
-                .map_or_else(|| "(no such value)".to_owned(), |value| text_of(format!("{value:#}").as_bytes())),
-            Err(error) => format!("(no JSON: {error})"),
-        };
-        Ok(State::of([(what.to_owned(), value)]))
+        let state = |value: String| State::of([(what.to_owned(), value)]);
+        Ok(match serde_json::from_slice::<serde_json::Value>(&bytes) {
+            Ok(document) => match document.pointer(&self.pointer) {
+                Some(value) => state(text_of(format!("{value:#}").as_bytes())),
+                None => state("(no such value)".to_owned()).because(format!("has no value at {what}")),
+            },
+            Err(error) => state(format!("(no JSON: {error})")).because("is no JSON"),
+        })
     }
 }

@@ -103,7 +103,7 @@ async fn look(connection: Connection, config: Config, query: Option<&str>) -> Re
         Ok(items) => Ok(State { troubles, ..State::of(items) }),
         // Whoever holds a table is among the troubles.
         Err(error) if !troubles.is_empty() && error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
-            Ok(State { absent: false, items: None, troubles })
+            Ok(State { troubles, ..State::default() })
         }
         Err(error) => Err(said(error)),
     }

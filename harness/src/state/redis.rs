@@ -54,7 +54,7 @@ async fn look(connection: Connection, settings: RedisConnectionInfo) -> Result<S
         Err(error) if is_busy(&error) => {
             let title = "a script still runs, and the server does nothing else meanwhile";
             let trouble = Trouble::new(Code::OpenTransaction, "a script", title).with(error.to_string());
-            return Ok(State { items: None, troubles: vec![trouble], absent: false });
+            return Ok(State { troubles: vec![trouble], ..State::default() });
         }
         Err(error) => return Err(said(error)),
     };

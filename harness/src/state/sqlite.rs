@@ -11,6 +11,7 @@ use rustix::fd::OwnedFd;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Reads a database, or what one query on it gives.
 #[derive(Debug)]
@@ -29,8 +30,8 @@ pub struct SqliteOracle {
 const LONGEST_VALUE: i32 = 64 << 20;
 /// The most text of one query, in bytes.
 const MOST_TEXT: usize = 256 << 20;
-/// How long a query may take, in steps of a thousand instructions of SQLite's machine.
-const STEPS: u32 = 2_000_000;
+/// How long reading a database may take.
+const PATIENCE: Duration = Duration::from_secs(15);
 /// How a rollback journal begins (<https://www.sqlite.org/fileformat.html#the_rollback_journal>).
 const JOURNAL_MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
 
@@ -55,7 +56,7 @@ impl Oracle for SqliteOracle {
                 let title = format!("a process that is left holds a write lock on the database {shown}");
                 let trouble = Trouble::new(Code::DatabaseLockHeld, shown, title);
                 // Somebody may be writing: a copy would be of no moment.
-                return Ok(State { items: None, troubles: vec![trouble], absent: false });
+                return Ok(State { troubles: vec![trouble], ..State::default() });
             }
             let directory = self.scratch.fresh()?;
             let read = self.read_copy(place, file, &directory);
@@ -169,10 +170,13 @@ impl SqliteOracle {
             Trouble::new(Code::DatabaseCorrupt, shown.clone(), format!("the database {shown} is damaged")).with(why)
         };
         match content(&database, self.query.as_deref()) {
-            Ok(items) => Ok(State { absent: empty && items.is_empty(), troubles, ..State::of(items) }),
+            Ok(items) if empty && items.is_empty() => {
+                Ok(State { troubles, ..State::of(items) }.because("is an empty file"))
+            }
+            Ok(items) => Ok(State { troubles, ..State::of(items) }),
             Err(Failure::Damaged(why)) => {
                 troubles.push(corrupt(why));
-                Ok(State { absent: false, items: None, troubles })
+                Ok(State { troubles, ..State::default() }.because("is no sound database"))
             }
             Err(Failure::Asked(why)) => Err(format!("{shown}: {why}")),
         }
@@ -198,6 +202,9 @@ impl From<rusqlite::Error> for Failure {
         use rusqlite::ErrorCode;
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged(error.to_string()),
+            Some(ErrorCode::OperationInterrupted) => {
+                Self::Asked(format!("it takes longer than {}s: name a smaller query", PATIENCE.as_secs()))
+            }
             _ => Self::Asked(error.to_string()),
         }
     }
@@ -210,14 +217,8 @@ fn content(database: &Path, query: Option<&str>) -> Result<Vec<(String, String)>
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST_VALUE)?;
     connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
-    let mut steps = 0;
-    connection.progress_handler(
-        1000,
-        Some(move || {
-            steps += 1;
-            steps > STEPS
-        }),
-    );
+    let until = Instant::now() + PATIENCE;
+    connection.progress_handler(1000, Some(move || Instant::now() > until));
     let sound: Vec<String> =
         connection.prepare("PRAGMA integrity_check")?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     if sound != ["ok"] {
@@ -246,6 +247,9 @@ fn content(database: &Path, query: Option<&str>) -> Result<Vec<(String, String)>
 /// What a query gives: a line for each row.
 fn rows(connection: &Connection, query: &str, sorted: bool) -> Result<String, Failure> {
     let mut statement = connection.prepare(query)?;
+    if !statement.readonly() {
+        return Err(Failure::Asked(format!("`{query}` is no query: it writes")));
+    }
     let columns = statement.column_count();
     let (mut lines, mut total) = (Vec::new(), 0);
     let mut rows = statement.query([])?;

@@ -1,9 +1,10 @@
 //! A program as an agent, as one writes it in a test.
 
+use super::future_agent::{REPLAY, own_test, replay_of_test};
 use super::tested::Tested;
 use crate::driver::Interrupt;
-use crate::explore::{Check, Planned, check};
-use crate::model::{Act, Injection, PointSpec, Profile, Stdin, TrialPlan, quote_all};
+use crate::explore::{Check, Planned, check, replay};
+use crate::model::{Act, Injection, PointSpec, Profile, Stdin, Token, TrialPlan, quote_all};
 use crate::scenario::{GuaranteeWish, Kind, RecoverSpec, Second, StateEnd, Strategy, Survivor};
 use crate::state::Oracle;
 use std::ffi::{OsStr, OsString};
@@ -11,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A program, and how it is to be terminated.
+/// A program, and how it is to be terminated. With `QUIETUS_REPLAY` in the environment of the
+/// test set to a token of a report, that trial alone is made.
 #[derive(Debug, Clone)]
 pub struct CommandAgent {
     wanted: Check,
@@ -257,6 +259,12 @@ impl CommandAgent {
         let words = std::iter::once(program).chain(self.wanted.command.iter().skip(1).map(OsString::as_os_str));
         self.wanted.name = words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ");
         self.wanted.replay.1 = format!(" -- {command}");
+        if !self.wanted.states.is_empty() || self.wanted.recover.is_some() || !self.wanted.prepare.is_empty() {
+            // No command line says all that; the test does.
+            let line = replay_of_test("\n", &own_test());
+            let (before, after) = line.split_once('\n').unwrap_or_default();
+            self.wanted.replay = (before.to_owned(), after.to_owned());
+        }
         let name = &self.wanted.name;
         match self.wanted.directory.canonicalize() {
             Ok(directory) => self.wanted.directory = directory,
@@ -266,7 +274,12 @@ impl CommandAgent {
         let chosen =
             self.wanted.driver(GuaranteeWish::Auto).unwrap_or_else(|error| panic!("cannot test {name}: {error}"));
         let driver = chosen.driver;
-        match check(&*driver, &self.wanted, &interrupt, &()) {
+        let only = std::env::var(REPLAY).ok().and_then(|token| token.parse::<Token>().ok());
+        let made = match only {
+            Some(Token(plan)) => replay(&*driver, &self.wanted, &plan, &interrupt, &()).map(|replayed| replayed.run),
+            None => check(&*driver, &self.wanted, &interrupt, &()),
+        };
+        match made {
             Ok(run) => Tested::new(run, driver.guarantee()).seen_from(&self.wanted.directory),
             Err(error) => panic!("cannot test {name}: {error}"),
         }

@@ -7,7 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 /// Holds the token of the only trial to be made.
-const REPLAY: &str = "QUIETUS_REPLAY";
+pub(super) const REPLAY: &str = "QUIETUS_REPLAY";
 
 /// An agent that is a future, and how it is to be cancelled.
 pub struct FutureAgent {
@@ -127,7 +127,7 @@ impl FutureAgent {
     /// Says which test it is: its name, and how to replay a trial of it.
     pub(crate) fn test(mut self, path: &str) -> Self {
         path.clone_into(&mut self.wanted.name);
-        let line = replay("\n", path);
+        let line = replay_of_test("\n", path);
         let (before, after) = line.split_once('\n').unwrap_or_default();
         self.wanted.replay = (before.to_owned(), after.to_owned());
         self
@@ -180,9 +180,7 @@ impl FutureAgent {
     pub fn sweep(mut self) -> Tested {
         if self.wanted.replay.0.is_empty() {
             let name = self.wanted.name.clone();
-            // A test runs on a thread that has its name.
-            let test = std::thread::current().name().filter(|name| *name != "main").unwrap_or_default().to_owned();
-            self = self.test(&test).name(&name);
+            self = self.test(&own_test()).name(&name);
         }
         match self.sweep_telling(&mut |_| {}) {
             Ok(run) => Tested::new(run, beside_others()),
@@ -191,9 +189,15 @@ impl FutureAgent {
     }
 }
 
+/// The test that asks, or nothing where that cannot be told: a test runs on a thread that has
+/// its name.
+pub(super) fn own_test() -> String {
+    std::thread::current().name().filter(|name| *name != "main").unwrap_or_default().to_owned()
+}
+
 /// The command line that makes one trial of a test again. Cargo says in the environment of
 /// a test which package it is of.
-pub(super) fn replay(token: &str, test: &str) -> String {
+pub(super) fn replay_of_test(token: &str, test: &str) -> String {
     let package = std::env::var("CARGO_PKG_NAME").map(|name| format!(" -p {name}")).unwrap_or_default();
     let which = if test.is_empty() { String::new() } else { format!(" {test} -- --exact") };
     format!("{REPLAY}='{token}' cargo test{package}{which}")

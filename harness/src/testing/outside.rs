@@ -1,7 +1,7 @@
 //! Starts a test again in a process of its own, in a cell where there is one to be had,
 //! and says what came of it.
 
-use super::future_agent::replay;
+use super::future_agent::replay_of_test;
 use super::isolated::{DIRECTORY, INSIDE};
 use super::message::Message;
 use super::tested::Tested;
@@ -75,7 +75,9 @@ pub(super) fn run(path: &str, stuck: Duration) -> Result<(), String> {
 fn last_run(at: Option<String>, path: &str) -> String {
     match at {
         None => "nothing yet".to_owned(),
-        Some(token) if token.starts_with("q1/") => format!("{token}\nto see that again: {}", replay(&token, path)),
+        Some(token) if token.starts_with("q1/") => {
+            format!("{token}\nto see that again: {}", replay_of_test(&token, path))
+        }
         Some(what) => what,
     }
 }

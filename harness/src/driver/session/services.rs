@@ -45,7 +45,11 @@ pub(super) struct Services {
 }
 
 fn failed(name: &str, why: impl Into<String>) -> DriverError {
-    DriverError::Service { name: name.to_owned(), why: why.into() }
+    let mut why = why.into();
+    if why.to_lowercase().contains("address already in use") {
+        why += "; network = \"private\" in [cell] gives each trial ports of its own";
+    }
+    DriverError::Service { name: name.to_owned(), why }
 }
 
 /// Adds the servers to the programs. The far ends must be open until the programs are with
@@ -159,7 +163,7 @@ impl Services {
                         Err(said
                             .map_or(last, |ended| format!("the command that says when it is ready ends with {ended}")))
                     }
-                    _ => Err(last),
+                    _ => Err("the command that says when it is ready does not end".to_owned()),
                 },
             };
             last = match answer {

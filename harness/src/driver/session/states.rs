@@ -69,12 +69,17 @@ pub(super) fn prepare(
 }
 
 impl<P: Place> TrialSession<P> {
-    /// What every oracle finds now.
+    /// What every oracle finds now. One that could not look before the agent is not asked again.
     pub(super) fn read_states(&mut self) -> Vec<Reading> {
         let asked = std::mem::take(&mut self.asked);
         let readings = asked
             .iter()
             .map(|one| {
+                let failed =
+                    self.evidence.before.iter().find(|known| known.name == one.oracle.name() && known.state.is_err());
+                if let Some(failed) = failed {
+                    return failed.clone();
+                }
                 let state = one.oracle.read(&mut Seen { session: self, commands: &one.commands });
                 let state = state.map(|state| self.shown_state(state)).map_err(|why| self.cell.shown(&why));
                 Reading { name: one.oracle.name().to_owned(), state }

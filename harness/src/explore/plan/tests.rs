@@ -19,6 +19,7 @@ fn learned(kind: Kind, lines: &[&str]) -> Learned {
         map: None,
         recorded: None,
         moments: None,
+        about_states: Vec::new(),
     }
 }
 
