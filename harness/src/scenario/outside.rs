@@ -62,6 +62,30 @@ fn words(reader: &mut Reader<'_>, fields: &Fields<'_, '_>, name: &str) -> Vec<St
     }
 }
 
+/// Files in short: the first two, and how many more.
+fn among(paths: &[String]) -> Option<String> {
+    match paths {
+        [] => None,
+        [first] => Some(first.clone()),
+        [first, second] => Some(format!("{first}, {second}")),
+        [first, second, rest @ ..] => Some(format!("{first}, {second} and {} more", rest.len())),
+    }
+}
+
+/// A text in which each service stands by its name: `${service.db.url}` becomes `db`.
+fn services_by_name(text: &str) -> String {
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${service.") {
+        shown.push_str(before);
+        let (named, behind) = after.split_once('}').unwrap_or((after, ""));
+        shown.push_str(named.split_once('.').map_or(named, |(name, _)| name));
+        rest = behind;
+    }
+    shown.push_str(rest);
+    shown
+}
+
 /// `None` where it cannot be read, which has been reported.
 pub(super) fn state(reader: &mut Reader<'_>, fields: &Fields<'_, '_>) -> Option<StateSpec> {
     let kind = word(reader, fields, "kind");
@@ -77,7 +101,7 @@ pub(super) fn state(reader: &mut Reader<'_>, fields: &Fields<'_, '_>) -> Option<
     let kind = kind?;
     let (_, needs, may) = KEYS.iter().find(|(known, ..)| *known == kind)?;
     of_kind(reader, fields, kind, needs, may, &["path", "paths", "pointer", "query", "url", "command"]);
-    let place = path.clone().or(url.clone()).or_else(|| paths.first().cloned()).or_else(|| command.first().cloned());
+    let place = path.clone().or(url.clone()).or_else(|| among(&paths)).or_else(|| command.first().cloned());
     let kind_of = match kind {
         "sqlite" => StateKind::Sqlite { path: path?, query },
         "postgres" => StateKind::Postgres { url: url?, query },
@@ -90,7 +114,7 @@ pub(super) fn state(reader: &mut Reader<'_>, fields: &Fields<'_, '_>) -> Option<
         "command" if !command.is_empty() => StateKind::Command { command },
         _ => return None,
     };
-    let name = name.unwrap_or_else(|| format!("{kind} {}", place.unwrap_or_default()));
+    let name = name.unwrap_or_else(|| format!("{kind} {}", services_by_name(&place.unwrap_or_default())));
     Some(StateSpec { name, expect, kind: kind_of })
 }
 
@@ -270,5 +294,23 @@ fn reference_is_known(reader: &mut Reader<'_>, inside: Option<&str>, span: Range
                 .label("nothing of that name")
                 .help(format!("it has {}", either(known))),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_without_a_name_are_called_by_their_place() {
+        assert_eq!(services_by_name("${service.db.url}"), "db");
+        assert_eq!(services_by_name("${service.db.url}/x"), "db/x");
+        assert_eq!(services_by_name("a ${service.db"), "a db");
+        assert_eq!(services_by_name("$HOME/a"), "$HOME/a");
+        let paths = |names: &[&str]| among(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        assert_eq!(paths(&["a"]).as_deref(), Some("a"));
+        assert_eq!(paths(&["a", "b"]).as_deref(), Some("a, b"));
+        assert_eq!(paths(&["a", "b", "c"]).as_deref(), Some("a, b and 1 more"));
+        assert_eq!(paths(&[]), None);
     }
 }

@@ -113,6 +113,11 @@ impl Service {
                 Ok(redis(server, directory))
             }
             ServiceKind::Command { command, ready } => {
+                // A path may be that of something which the scenario prepares.
+                let name = command.first().filter(|name| !name.contains('/'));
+                if let Some(name) = name.filter(|name| search::program(name, self.search.as_deref()).is_none()) {
+                    return Err(format!("cannot find the program `{name}` on PATH"));
+                }
                 make(directory)?;
                 let words = |words: &[String]| words.iter().map(OsString::from).collect::<Vec<_>>();
                 let log = directory.join(LOG);

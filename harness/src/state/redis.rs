@@ -182,7 +182,7 @@ async fn keys(redis: &mut MultiplexedConnection) -> Result<(BTreeMap<String, Str
             let holds = format!("it holds {}", in_short(&value));
             locks.push(Trouble::new(Code::DatabaseLockHeld, shown, title).with(holds));
         } else {
-            items.insert(format!("key {shown}"), format!("{kind}\n{value}"));
+            items.insert(format!("key {shown} ({kind})"), value);
         }
     }
     Ok((items, locks))
