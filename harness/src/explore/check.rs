@@ -9,6 +9,7 @@ use super::origin::trace_to_maker;
 use super::parallel::in_parallel;
 use super::plan::{self, Planned, Wanted, default_set};
 use super::second::trials_of_cleanup;
+use super::shares::shares;
 use super::sweep::{Aimed, Sweep, coverage};
 use super::swept::{about, refused, wants_to_trace};
 use crate::audit::{Case, Found, Rules, audit, lost_recovery, unheard, unread_states};
@@ -282,10 +283,7 @@ pub fn check(
     let planned: Vec<Planned> = aimed.iter().map(|aimed| aimed.planned.clone()).collect();
     progress.planned(planned.len());
     let go_on = || !interrupt.is_raised() && check.budget.is_none_or(|budget| began.elapsed() < budget);
-    // Side by side, agents that listen on a port of the host would disturb each other, and
-    // servers whose ports nobody knows might.
-    let shares_ports = learned.uses_ports || check.services.iter().any(|service| service.may_use_ports());
-    let jobs = if shares_ports && !check.private_network { 1 } else { check.jobs };
+    let jobs = if shares(check, learned.uses_ports) { 1 } else { check.jobs };
     let work = |index: usize, planned: &Planned| {
         let (planned, record) = run_with_retry(&runner, planned, &learned);
         let (trial, found) = told(index, &planned, record, &runner, &learned, &rules);

@@ -20,6 +20,7 @@ mod plan;
 mod queue;
 mod report;
 mod second;
+mod shares;
 mod sweep;
 mod swept;
 mod sync;

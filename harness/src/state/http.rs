@@ -25,6 +25,10 @@ impl Oracle for HttpOracle {
         &self.name
     }
 
+    fn server(&self) -> Option<Address> {
+        parse(&self.url).ok().map(|(_, address)| address)
+    }
+
     fn read(&self, place: &mut dyn Place) -> Result<State, String> {
         let (uri, address) = parse(&self.url)?;
         client::ask(place, &address, |connection| get(connection, uri)).map(State::of)

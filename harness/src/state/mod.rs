@@ -50,6 +50,12 @@ pub trait Oracle: Debug + Send + Sync {
         Vec::new()
     }
 
+    /// The server that it asks, if it asks one. Trials of which each would see what the others
+    /// do there run one at a time.
+    fn server(&self) -> Option<Address> {
+        None
+    }
+
     /// Looks.
     ///
     /// # Errors

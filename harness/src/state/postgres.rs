@@ -38,6 +38,10 @@ impl Oracle for PostgresOracle {
         &self.name
     }
 
+    fn server(&self) -> Option<Address> {
+        parse(&self.url).ok().map(|(address, _)| address)
+    }
+
     fn read(&self, place: &mut dyn Place) -> Result<State, String> {
         let (address, config) = parse(&self.url)?;
         client::ask(place, &address, |connection| look(connection, config, self.query.as_deref()))

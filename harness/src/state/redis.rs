@@ -29,6 +29,10 @@ impl Oracle for RedisOracle {
         &self.name
     }
 
+    fn server(&self) -> Option<Address> {
+        parse(&self.url).ok().map(|(address, _)| address)
+    }
+
     fn read(&self, place: &mut dyn Place) -> Result<State, String> {
         let (address, settings) = parse(&self.url)?;
         client::ask(place, &address, |connection| look(connection, settings))
