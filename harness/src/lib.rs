@@ -6,6 +6,7 @@
 //!
 //! The rooms, each depending only on those below it (see `ARCHITECTURE.md`):
 //! [`explore`] decides which trials run, [`trial`] is one trial as a table,
+//! [`fuzz`] draws plans at random,
 //! [`driver`] runs an agent, [`state`] reads what it keeps outside itself, [`cell`] is
 //! the sealed place, [`audit`] compares censuses, [`scenario`] reads scenario files, [`mod@model`] holds the words, and
 //! `sys` holds every system call that needs `unsafe`.
@@ -16,6 +17,7 @@ pub mod driver;
 pub mod explore;
 #[cfg(feature = "test")]
 pub mod future;
+pub mod fuzz;
 #[cfg(feature = "test")]
 pub mod guide;
 pub mod model;

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Each room and the rooms it may use: only those below it.
-const EDGES: [(&str, &[&str]); 14] = [
+const EDGES: [(&str, &[&str]); 15] = [
     ("guide", &[]),
-    ("testing", &["explore", "trial", "driver", "state", "cell", "future", "audit", "scenario", "model", "sys"]),
+    ("testing", &["explore", "fuzz", "trial", "driver", "state", "cell", "future", "audit", "scenario", "model", "sys"]),
     ("future", &["cell", "audit", "model", "sys"]),
-    ("explore", &["trial", "driver", "service", "state", "cell", "windows", "audit", "scenario", "model"]),
+    ("explore", &["fuzz", "trial", "driver", "service", "state", "cell", "windows", "audit", "scenario", "model"]),
+    ("fuzz", &["model"]),
     ("trial", &["driver", "model"]),
     ("driver", &["service", "state", "cell", "model", "sys"]),
     ("service", &["state", "scenario", "model", "sys"]),
@@ -27,8 +28,9 @@ const EFFECTS: [&str; 9] =
     ["std::fs", "std::env", "std::net", "std::process", "std::io", "std::thread", "Instant", "SystemTime", "rustix::"];
 
 /// Rooms and files that may have none of that.
-const PURE: [&str; 14] = [
+const PURE: [&str; 15] = [
     "model",
+    "fuzz",
     "scenario",
     "audit",
     "windows",

@@ -56,7 +56,7 @@ fn missing(case: Case<'_>) -> Vec<Found> {
 fn is_heard(case: Case<'_>) -> bool {
     let steps = || case.plan.acts.iter().flat_map(|act| act.send.steps());
     let is_kill = |step: &Step| matches!(step, Step::Signal(Signal::KILL, _));
-    let only_kill = steps().any(is_kill) && steps().all(|step| is_kill(step) || matches!(step, Step::Wait(_)));
+    let only_kill = steps().any(is_kill) && steps().all(|step| is_kill(step) || !step.acts());
     let was_killed = steps().any(is_kill) && case.evidence.ended == Some(Ended::Signaled(Signal::KILL));
     let hung_up = steps().any(|step| matches!(step, Step::PtyHangup));
     !only_kill && !was_killed && !hung_up && case.evidence.failed.is_empty()

@@ -196,7 +196,7 @@ fn files(now: &Evidence, expected: &ExpectedRecovery, case: Case<'_>) -> Vec<Fou
 
 /// Whether every signal of a plan is KILL, after which nobody can clean up.
 fn only_kills(plan: &TrialPlan) -> bool {
-    let mut signals = plan.acts.iter().flat_map(|act| act.send.steps()).filter(|step| !matches!(step, Step::Wait(_)));
+    let mut signals = plan.acts.iter().flat_map(|act| act.send.steps()).filter(|step| step.acts());
     signals.all(|step| matches!(step, Step::Signal(Signal::KILL, _)))
 }
 

@@ -117,6 +117,6 @@ pub fn allowed_exit(plan: &TrialPlan, ended: Ended, control: Option<Ended>, decl
             Ended::Exited(_) => true,
             Ended::Signaled(signal) => !signal.is_crash(),
         },
-        Step::Wait(_) | Step::Fault(_) => false,
+        Step::Wait(_) | Step::Delay(_) | Step::Fault(_) => false,
     })
 }

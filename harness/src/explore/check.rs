@@ -14,7 +14,7 @@ use super::sweep::{Aimed, Sweep, coverage};
 use super::swept::{about, refused, wants_to_trace};
 use crate::audit::{Case, Found, Rules, audit, lost_recovery, unheard, unread_states};
 use crate::driver::{Action, Driver, DriverError, Interrupt, Recovery, Request};
-use crate::model::{FileTree, Injection, Point, PointSpec, Stdin, Step, Token, TrialPlan};
+use crate::model::{FileTree, Injection, Point, PointSpec, Stdin, Token, TrialPlan};
 use crate::scenario::{Allow, Kind, RecoverSpec, Second, Strategy};
 use crate::service::Service;
 use crate::state::Oracle;
@@ -494,12 +494,11 @@ fn plans(
 
 /// Why a trial that ended did not do all that was planned, if it did not.
 fn cut_short(plan: &TrialPlan, record: &TrialRecord) -> Option<&'static str> {
-    let injects = |action: &Action| matches!(action, Action::Inject(step) if !matches!(step, Step::Wait(_)));
+    let injects = |action: &Action| matches!(action, Action::Inject(step) if step.acts());
     let done =
         record.timeline.iter().filter(|moment| matches!(&moment.what, What::Did(action) if injects(action))).count();
     let last = plan.acts.len().checked_sub(1).filter(|last| *last > 0)?;
-    let before =
-        plan.acts.iter().take(last).flat_map(|act| act.send.steps()).filter(|step| !matches!(step, Step::Wait(_)));
+    let before = plan.acts.iter().take(last).flat_map(|act| act.send.steps()).filter(|step| step.acts());
     if done <= before.count() {
         return Some("the agent ended before the last point");
     }

@@ -32,6 +32,9 @@ pub enum Step {
     /// Let the next call of a kind fail: the one that somebody is held before, if that
     /// is such a call.
     Fault(Fault),
+    /// Whoever is held at the point goes on that much later, while the others do at once.
+    /// This shakes races loose, and terminates nobody.
+    Delay(Duration),
 }
 
 /// A sequence of steps, such as `TERM`, `INT@group` or `TERM,200ms,INT,5s,KILL`.
@@ -56,7 +59,7 @@ pub struct InjectionError {
 }
 
 /// What a step can be.
-const STEPS: &str = "use a signal (TERM, INT@group, RTMIN+3@all), a wait (200ms), stdin-eof, pty-hangup, parent-death or a call that fails (fault:unlink=EIO)";
+const STEPS: &str = "use a signal (TERM, INT@group, RTMIN+3@all), a wait (200ms), stdin-eof, pty-hangup, parent-death, a call that fails (fault:unlink=EIO) or a delay of who is held at the point (delay:2ms)";
 
 impl InjectionError {
     fn no_step(text: &str) -> Self {
@@ -64,7 +67,25 @@ impl InjectionError {
     }
 }
 
+impl Step {
+    /// Whether it does something to the agent: to let time go by is not that.
+    pub fn acts(self) -> bool {
+        !matches!(self, Self::Wait(_) | Self::Delay(_))
+    }
+}
+
 impl Injection {
+    /// A sequence of steps.
+    ///
+    /// # Errors
+    /// When there is none, or nothing but waits.
+    pub fn new(steps: Vec<Step>) -> Result<Self, InjectionError> {
+        if steps.iter().all(|step| matches!(step, Step::Wait(_))) {
+            return Err(InjectionError::no_step(""));
+        }
+        Ok(Self(steps))
+    }
+
     /// A single signal to the leader.
     pub fn signal(signal: Signal) -> Self {
         Self(vec![Step::Signal(signal, Target::Leader)])
@@ -83,11 +104,6 @@ impl Injection {
     /// The steps in order. Never empty, never only waits.
     pub fn steps(&self) -> &[Step] {
         &self.0
-    }
-
-    /// The first step that acts on the agent.
-    pub fn first_act(&self) -> Step {
-        *self.0.iter().find(|step| !matches!(step, Step::Wait(_))).expect("an injection acts at least once")
     }
 
     /// Whether some step is this one.
@@ -123,6 +139,7 @@ impl fmt::Display for Step {
             Self::PtyHangup => f.write_str("pty-hangup"),
             Self::ParentDeath => f.write_str("parent-death"),
             Self::Fault(fault) => write!(f, "fault:{fault}"),
+            Self::Delay(span) => write!(f, "delay:{}", format_span(*span)),
         }
     }
 }
@@ -154,6 +171,10 @@ impl FromStr for Step {
             let read = fault.parse().map(Self::Fault);
             return read.map_err(|why| InjectionError { step: text.to_owned(), why });
         }
+        if let Some(span) = text.strip_prefix("delay:") {
+            let read = parse_span(span).map(Self::Delay);
+            return read.map_err(|why| InjectionError { step: text.to_owned(), why: why.to_string() });
+        }
         if let Ok(span) = parse_span(text) {
             return Ok(Self::Wait(span));
         }
@@ -176,10 +197,7 @@ impl FromStr for Injection {
 
     fn from_str(text: &str) -> Result<Self, InjectionError> {
         let steps = text.split(',').map(|step| step.trim().parse()).collect::<Result<Vec<Step>, _>>()?;
-        if steps.iter().all(|step| matches!(step, Step::Wait(_))) {
-            return Err(InjectionError::no_step(text));
-        }
-        Ok(Self(steps))
+        Self::new(steps).map_err(|_| InjectionError::no_step(text))
     }
 }
 
@@ -200,6 +218,7 @@ mod tests {
             "pty-hangup",
             "STOP,50ms,TERM,CONT",
             "fault:unlink=EIO,TERM",
+            "delay:2ms",
         ] {
             let injection: Injection = text.parse().expect(text);
             assert_eq!(injection.to_string(), text);
@@ -218,5 +237,7 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Injection>(), Err(InjectionError::no_step(step)), "{text}");
         }
+        let delay = "delay:5".parse::<Injection>().expect_err("no unit");
+        assert!(delay.to_string().contains("`5` is not a span of time"), "{delay}");
     }
 }

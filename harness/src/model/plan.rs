@@ -1,6 +1,6 @@
 //! One trial as it is planned: points, what is done at each, and how it ends.
 
-use super::{Injection, PointSpec};
+use super::{Injection, PointSpec, Step};
 use std::fmt;
 use std::time::Duration;
 
@@ -57,6 +57,13 @@ pub struct TrialPlan {
 }
 
 impl TrialPlan {
+    /// Whether it does something that is meant to end the agent: not only calls that fail,
+    /// and delays.
+    pub fn terminates(&self) -> bool {
+        let mut steps = self.acts.iter().flat_map(|act| act.send.steps());
+        steps.any(|step| step.acts() && !matches!(step, Step::Fault(_)))
+    }
+
     /// The points of the first act, as text: where the trial terminates the agent.
     pub fn point_text(&self) -> String {
         let acts: Vec<String> =

@@ -271,7 +271,7 @@ impl Machine {
     }
 
     fn acts_before(&self, op: usize) -> bool {
-        self.ops.iter().take(op).any(|op| matches!(op, Op::Do(step) if !matches!(step, Step::Wait(_))))
+        self.ops.iter().take(op).any(|op| matches!(op, Op::Do(step) if step.acts()))
     }
 
     /// Does what can be done at once from an operation on.
@@ -289,7 +289,7 @@ impl Machine {
                     return (State::Pausing { op: index }, actions);
                 }
                 Op::Do(step) => {
-                    if !self.acts_before(index) {
+                    if step.acts() && !self.acts_before(index) {
                         actions.push(Action::Census(Occasion::Injection));
                     }
                     actions.push(Action::Inject(*step));

@@ -4,6 +4,7 @@ use super::live::TrialSession;
 use super::place::Place;
 use crate::cell::{Depth, look_at};
 use crate::driver::Session as _;
+use crate::driver::tracer::Release;
 use crate::model::{Signal, Step, Target};
 use crate::sys::{Command, send_signal};
 use rustix::time::{ClockId, clock_gettime};
@@ -26,7 +27,7 @@ fn file_clock() -> (Duration, Duration) {
 
 impl<P: Place> TrialSession<P> {
     pub(super) fn inject(&mut self, step: Step) {
-        if self.evidence.injected_at.is_none() {
+        if step.acts() && self.evidence.injected_at.is_none() {
             // What was written before is told from what is written after.
             self.read_outputs();
             self.evidence.injected_at = Some(self.now());
@@ -34,7 +35,7 @@ impl<P: Place> TrialSession<P> {
             self.delivered = self.evidence.ended.is_none() && self.leader_lives();
         }
         match step {
-            Step::Wait(_) => {}
+            Step::Wait(_) | Step::Delay(_) => {}
             Step::Signal(signal, target) => self.signal(signal, target),
             Step::StdinEof if self.terminal => self.type_key(VEOF),
             Step::StdinEof => {
@@ -53,10 +54,11 @@ impl<P: Place> TrialSession<P> {
         // Now that it is done, whoever was held meets it.
         match step {
             Step::Wait(_) => {}
-            Step::Signal(signal, _) => self.go_on = Some(Some(signal.number())),
+            Step::Signal(signal, _) => self.go_on = Some(Release::OnceGot(signal.number())),
+            Step::Delay(span) => self.go_on = Some(Release::After(span)),
             // A signal that was sent before is still to be got first.
-            Step::Fault(_) => self.go_on = self.go_on.or(Some(None)),
-            Step::StdinEof | Step::PtyHangup | Step::ParentDeath => self.go_on = Some(None),
+            Step::Fault(_) => self.go_on = self.go_on.or(Some(Release::AtOnce)),
+            Step::StdinEof | Step::PtyHangup | Step::ParentDeath => self.go_on = Some(Release::AtOnce),
         }
     }
 
@@ -124,6 +126,6 @@ impl<P: Place> TrialSession<P> {
         if let Some(leader) = &self.leader {
             let _ = send_signal(&leader.directory, Signal::KILL.number());
         }
-        self.go_on = Some(None);
+        self.go_on = Some(Release::AtOnce);
     }
 }

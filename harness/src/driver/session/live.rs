@@ -9,7 +9,7 @@ use super::services::Services;
 use super::states::{Asked, Running};
 use super::streams::Streams;
 use crate::cell::{FileWatch, Modes, ScreenScanner};
-use crate::driver::tracer::{News, Tracer};
+use crate::driver::tracer::{News, Release, Tracer};
 use crate::driver::{Action, DriverError, Event, Evidence, Interrupt, Reaped, Request, Session, Timer};
 use crate::model::{Ended, IpcObject, Point, PointSpec, ProcessId, Step};
 use crate::sys::{Command, Report};
@@ -64,7 +64,7 @@ pub(in crate::driver) struct TrialSession<P> {
     /// How many of the tracer's aims were waited for.
     aimed: usize,
     /// What was done to whom is held, if it is to go on: the signal it may wait for.
-    pub(super) go_on: Option<Option<i32>>,
+    pub(super) go_on: Option<Release>,
     /// The agent runs, but the tracer has not yet got hold of it.
     unheld: bool,
     /// Whether nothing is to be done to the agent.
@@ -337,7 +337,7 @@ impl<P: Place> TrialSession<P> {
                 News::Executed => {
                     // Nobody waits for a point of an undisturbed agent.
                     if self.undisturbed {
-                        self.go_on = Some(None);
+                        self.go_on = Some(Release::AtOnce);
                     }
                     if std::mem::take(&mut self.unheld) {
                         self.say(Event::Started);
@@ -348,7 +348,7 @@ impl<P: Place> TrialSession<P> {
                         self.say(Event::Reached(op));
                     } else {
                         // The agent ended first, and one that it left came to the point.
-                        self.go_on = Some(None);
+                        self.go_on = Some(Release::AtOnce);
                     }
                 }
                 // Not held at its start, an agent is terminated a moment later.
@@ -366,8 +366,8 @@ impl<P: Place> TrialSession<P> {
     /// Lets the one who is held go on, now that all is done and the next point is
     /// waited for; after a signal, once the agent has got it.
     fn release(&mut self) {
-        if let (Some(signal), Some(tracer)) = (self.go_on.take(), &mut self.tracer) {
-            tracer.release(signal);
+        if let (Some(how), Some(tracer)) = (self.go_on.take(), &mut self.tracer) {
+            tracer.release(how);
         }
     }
 
@@ -659,7 +659,7 @@ impl<P: Place> Session for TrialSession<P> {
             Action::Arm { op, spec } => {
                 self.arm(*op, spec)?;
                 // Who is held, at the start or at the point before, goes on to this one.
-                self.go_on.get_or_insert(None);
+                self.go_on.get_or_insert(Release::AtOnce);
                 if self.evidence.ended.is_some() {
                     self.arm_late();
                 } else {

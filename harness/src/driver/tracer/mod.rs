@@ -56,11 +56,15 @@ struct Wanted {
     aim: usize,
 }
 
-/// What becomes of the one who is held.
+/// When the one who is held goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Order {
-    /// It goes on; with a signal number, once the agent has got that signal.
-    Release(Option<i32>),
+pub(super) enum Release {
+    /// At once.
+    AtOnce,
+    /// Once the agent has got this signal.
+    OnceGot(i32),
+    /// So much later; whoever else comes by goes on meanwhile.
+    After(Duration),
 }
 
 /// What the session and the thread share.
@@ -89,7 +93,7 @@ impl Shared {
 #[derive(Debug)]
 pub(super) struct Tracer {
     shared: Arc<Shared>,
-    orders: Option<Sender<Order>>,
+    orders: Option<Sender<Release>>,
     thread: Option<JoinHandle<Option<Traced>>>,
     /// Whether somebody is held.
     holding: bool,
@@ -212,12 +216,12 @@ impl Tracer {
         self.holding && held > 0 && takes() && signal_tracee(held, held, signal).is_ok()
     }
 
-    /// Lets the one who is held go on; with a signal, once the agent has got it.
-    pub(super) fn release(&mut self, signal: Option<i32>) {
+    /// Lets the one who is held go on.
+    pub(super) fn release(&mut self, how: Release) {
         if std::mem::replace(&mut self.holding, false)
             && let Some(orders) = &self.orders
         {
-            let _ = orders.send(Order::Release(signal));
+            let _ = orders.send(how);
         }
     }
 

@@ -6,7 +6,7 @@ use super::status::{command_line, ends, has, inner_pid, mask, parent_of, process
 use super::subject::subjects;
 use super::table::{name_of, number};
 use super::tree::Tree;
-use super::{Aim, News, Order, Shared, Wanted};
+use super::{Aim, News, Release, Shared, Wanted};
 use crate::driver::stacks::{MOST_PLACES, MOST_THREADS, Stacks};
 use crate::model::{FailedCall, Fits, Known, Side, succeeded};
 use crate::sys::{self, AUDIT_ARCH, Birth, FOREIGN, Gate, Stop, Stopped, Syscall, Until, Waited};
@@ -46,7 +46,7 @@ struct Kept {
 
 struct Tracing<'a> {
     shared: &'a Shared,
-    orders: &'a Receiver<Order>,
+    orders: &'a Receiver<Release>,
     tree: Tree,
     sights: Vec<Sight>,
     doing: BTreeMap<i32, Doing>,
@@ -62,6 +62,8 @@ struct Tracing<'a> {
     ends: Vec<End>,
     /// One who goes on once the agent has got a signal.
     kept: Option<Kept>,
+    /// Those who go on later, and when.
+    delayed: Vec<(Stopped, Instant)>,
     /// Whose next call fails, and with which error.
     failing: BTreeMap<i32, i32>,
     /// Whether the agent is let go of once it has started.
@@ -85,7 +87,7 @@ pub(super) fn run(
     recorder: Option<Recorder>,
     untraced: bool,
     shared: &Shared,
-    orders: &Receiver<Order>,
+    orders: &Receiver<Release>,
 ) -> Option<Traced> {
     // Nobody comes when the program cannot be started; that is told elsewhere.
     let tid = gate.await_held()?;
@@ -112,6 +114,7 @@ pub(super) fn run(
         recorder,
         ends: Vec::new(),
         kept: None,
+        delayed: Vec::new(),
         failing: BTreeMap::new(),
         untraced,
         unread: BTreeSet::new(),
@@ -136,17 +139,25 @@ const LOOK_EVERY: Duration = Duration::from_micros(100);
 impl Tracing<'_> {
     /// Waits for the next thing to happen. A signal that is taken in silence is no event.
     fn wait(&mut self) -> Waited {
-        while let Some(kept) = self.kept.as_ref().filter(|kept| !kept.ends) {
+        loop {
+            let waits = self.kept.as_ref().filter(|kept| !kept.ends);
+            if waits.is_none() && self.delayed.is_empty() {
+                return sys::wait();
+            }
             if let Some(happened) = sys::look() {
                 return happened;
             }
-            if self.another_will_get(kept.held.tid(), kept.signal) {
-                std::thread::sleep(LOOK_EVERY);
-            } else {
+            if waits.is_some_and(|kept| !self.another_will_get(kept.held.tid(), kept.signal)) {
                 self.release_waiting();
             }
+            let now = Instant::now();
+            let due = self.delayed.extract_if(.., |(_, until)| *until <= now);
+            let untraced = self.untraced;
+            due.for_each(|(stopped, _)| if untraced { stopped.detach() } else { stopped.resume(Until::NextStop, 0) });
+            if self.kept.is_some() || !self.delayed.is_empty() {
+                std::thread::sleep(LOOK_EVERY);
+            }
         }
-        sys::wait()
     }
 
     fn ended(&mut self, tid: i32, status: i32) {
@@ -156,6 +167,7 @@ impl Tracing<'_> {
         } else if self.tree.agent() == Some(tid) {
             self.release_waiting();
         }
+        self.delayed.retain(|(stopped, _)| stopped.tid() != tid);
         let doing = self.doing.remove(&tid);
         if let Some(recorder) = &mut self.recorder {
             if let Some(Doing::Watched(_, _, Some(begun)) | Doing::Failing(_, Some(begun))) = doing {
@@ -213,6 +225,8 @@ impl Tracing<'_> {
 
     fn stopped(&mut self, stopped: Stopped, stop: Stop) {
         let tid = stopped.tid();
+        // One who was delayed and stops again was killed.
+        self.delayed.retain(|(delayed, _)| delayed.tid() != tid);
         let asked = self.is_asked(tid, stop);
         self.read_stack(&stopped);
         match stop {
@@ -433,9 +447,10 @@ impl Tracing<'_> {
         match self.orders.recv() {
             // Were it let go at once, it would run on while another thread or process
             // is only about to get the signal.
-            Ok(Order::Release(Some(signal))) if self.another_will_get(stopped.tid(), signal) => {
+            Ok(Release::OnceGot(signal)) if self.another_will_get(stopped.tid(), signal) => {
                 self.kept = Some(Kept { held: stopped, signal, ends: false });
             }
+            Ok(Release::After(span)) => self.delayed.push((stopped, Instant::now() + span)),
             // It was held at its start alone: from here on nothing is to be seen.
             _ if self.untraced => stopped.detach(),
             _ => {

@@ -1,0 +1,155 @@
+//! From one plan to the next.
+
+use super::draw::{changed, fresh};
+use super::guide::Guide;
+use super::random::Chances;
+use super::space::Space;
+use crate::model::{PointSpec, TrialPlan};
+use std::collections::{BTreeSet, HashSet};
+
+/// What a trial has shown.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Learned {
+    /// In words that are the same for trials which are alike.
+    pub shows: BTreeSet<String>,
+    /// Moments that the agent came to once it was terminated.
+    pub after: Vec<PointSpec>,
+}
+
+/// Gives one plan after another. The same seed gives the same plans in the same order, as
+/// long as the same is learned between them.
+#[derive(Debug, Clone)]
+pub struct Fuzzer {
+    space: Space,
+    seed: u64,
+    guided: bool,
+    /// How many plans were given.
+    given: u64,
+    guide: Guide<(TrialPlan, Vec<PointSpec>)>,
+    /// Every plan that was given, so that none is given twice.
+    known: HashSet<TrialPlan>,
+}
+
+/// Of so many plans one owes nothing to those before.
+const FRESH: u64 = 4;
+
+/// How often a plan is drawn again that was given already.
+const REDRAWS: u32 = 8;
+
+impl Fuzzer {
+    /// Plans of this space. Without `guided` nothing that is learned changes them.
+    pub fn new(space: Space, seed: u64, guided: bool) -> Self {
+        Self { space, seed, guided, given: 0, guide: Guide::default(), known: HashSet::new() }
+    }
+
+    /// What the plans are made of.
+    pub fn space(&self) -> &Space {
+        &self.space
+    }
+
+    /// How many plans showed something new.
+    pub fn kept(&self) -> usize {
+        self.guide.len()
+    }
+
+    /// The plans that showed something new, in the order in which they came.
+    pub fn corpus(&self) -> impl Iterator<Item = &TrialPlan> {
+        self.guide.kept().map(|(plan, _)| plan)
+    }
+
+    /// The next plan.
+    pub fn next_plan(&mut self) -> TrialPlan {
+        let mut chances = Chances::of(self.seed, self.given);
+        self.given += 1;
+        let mut plan = self.drawn(&mut chances);
+        for _ in 0..REDRAWS {
+            if plan.terminates() && !self.known.contains(&plan) {
+                break;
+            }
+            plan = self.drawn(&mut chances);
+        }
+        self.known.insert(plan.clone());
+        plan
+    }
+
+    fn drawn(&mut self, chances: &mut Chances) -> TrialPlan {
+        let chance = chances.draw(&proptest::prelude::any::<u64>()).unwrap_or_default();
+        let goes_on = self.guided && !chance.is_multiple_of(FRESH);
+        let parent = if goes_on { self.guide.pick(chance / FRESH).cloned() } else { None };
+        let plan = match parent {
+            Some((plan, after)) => chances.draw(&changed(&self.space, &plan, &after)),
+            None => chances.draw(&fresh(&self.space)),
+        };
+        plan.unwrap_or_else(|| self.space.base.clone())
+    }
+
+    /// Takes what the trial of a plan has shown; says what of it is new.
+    pub fn learn(&mut self, plan: &TrialPlan, learned: Learned) -> Option<String> {
+        let Learned { shows, after } = learned;
+        self.guide.learn(shows, || (plan.clone(), after))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::space::Place;
+    use super::*;
+    use crate::model::{Point, Stdin, Token};
+    use std::time::Duration;
+
+    fn space() -> Space {
+        let at = |text: &str| Place { at: vec![text.parse().expect("a point")], weight: 3, window: None };
+        Space {
+            places: vec![at("start"), at("syscall:mkdir@exit"), at("syscall:openat@exit#7"), at("syscall:rmdir@enter")],
+            sends: ["TERM", "INT", "TERM@all"].map(|send| send.parse().expect("an injection")).to_vec(),
+            scale: Duration::from_millis(64),
+            traced: true,
+            base: TrialPlan {
+                acts: Vec::new(),
+                grace: Duration::from_secs(1),
+                stdin: Stdin::Closed,
+                pty: false,
+                pid1: false,
+            },
+        }
+    }
+
+    /// What a trial shows, here: its first point and how many acts it has.
+    fn learned(plan: &TrialPlan) -> Learned {
+        let first = plan.acts.first().and_then(|act| act.at.first()).map_or(String::new(), ToString::to_string);
+        let shows = BTreeSet::from([first, plan.acts.len().to_string()]);
+        Learned { shows, after: vec!["+syscall:unlink@enter".parse().expect("a point")] }
+    }
+
+    fn row(seed: u64, guided: bool) -> Vec<String> {
+        let mut fuzzer = Fuzzer::new(space(), seed, guided);
+        let mut next = || {
+            let plan = fuzzer.next_plan();
+            fuzzer.learn(&plan, learned(&plan));
+            Token(plan).to_string()
+        };
+        (0..200).map(|_| next()).collect()
+    }
+
+    #[test]
+    fn a_seed_is_a_row_of_plans_and_what_is_learned_changes_it() {
+        assert_eq!(row(1, true), row(1, true));
+        assert_ne!(row(1, true), row(2, true));
+        assert_ne!(row(1, true), row(1, false));
+        let cleanups = |row: &[String]| row.iter().filter(|token| token.contains("+syscall:unlink")).count();
+        assert!(cleanups(&row(1, true)) > 20, "{}", cleanups(&row(1, true)));
+        assert_eq!(cleanups(&row(1, false)), 0);
+    }
+
+    #[test]
+    fn few_plans_come_twice_and_each_can_be_replayed() {
+        let row = row(3, true);
+        assert_eq!(row.iter().collect::<HashSet<_>>().len(), row.len());
+        for token in &row {
+            let Token(plan) = token.parse().expect("a token");
+            assert!(plan.terminates(), "{token}");
+            let first = plan.acts.first().and_then(|act| act.at.first()).expect("a first point");
+            assert!(!first.relative && !matches!(first.point, Point::When(_)), "{token}");
+        }
+    }
+}

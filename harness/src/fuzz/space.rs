@@ -1,0 +1,58 @@
+//! What there is to choose from for one agent.
+
+use crate::model::{Injection, PointSpec, TrialPlan};
+use std::time::Duration;
+
+/// Somewhere an agent can be terminated the first time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Its points, reached one after the other.
+    pub at: Vec<PointSpec>,
+    /// How much more often than others it is chosen.
+    pub weight: u32,
+    /// The window that it lies in, where there are windows.
+    pub window: Option<usize>,
+}
+
+/// What plans are made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Space {
+    /// The places of its run, in their order. The first is its start.
+    pub places: Vec<Place>,
+    /// Single ways to terminate it, the plainest first.
+    pub sends: Vec<Injection>,
+    /// At least as long as it runs: times are drawn up to that.
+    pub scale: Duration,
+    /// Whether it is traced, so that it can be held at a system call.
+    pub traced: bool,
+    /// What all plans have in common; it has no acts.
+    pub base: TrialPlan,
+}
+
+impl Space {
+    /// A span up to which times are drawn that is the same in every run of an agent which
+    /// takes about as long: the next power of four milliseconds.
+    pub fn scale_of(duration: Duration) -> Duration {
+        let mut scale = Duration::from_millis(1);
+        while scale < duration {
+            scale *= 4;
+        }
+        scale
+    }
+
+    /// Where these points stand among the places.
+    pub fn position(&self, at: &[PointSpec]) -> Option<usize> {
+        self.places.iter().position(|place| place.at == at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scale_does_not_change_with_a_few_milliseconds() {
+        let scale = |ms| Space::scale_of(Duration::from_millis(ms)).as_millis();
+        assert_eq!([scale(0), scale(1), scale(2), scale(20), scale(60), scale(70)], [1, 1, 4, 64, 64, 256]);
+    }
+}
