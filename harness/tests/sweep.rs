@@ -12,7 +12,7 @@ use quietus::model::{Stdin, TrialPlan};
 use quietus::scenario::{Kind, Second, Strategy};
 use quietus::trial::{Limits, run_trial};
 use quietus_reports::fingerprint::normalise;
-use quietus_reports::{Outcome, Run, Severity};
+use quietus_reports::{Confirmed, Outcome, Run, Severity};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::Path;
@@ -358,7 +358,7 @@ fn a_second_signal_breaks_it() -> Result<(), Failed> {
     let left = run.findings.iter().find(|finding| finding.subject == "/tmp/two").ok_or("/tmp/two was not left")?;
     let token: quietus::model::Token = left.token.parse()?;
     assert!(token.0.acts.len() == 2 && token.0.acts[1].at.iter().all(|point| point.relative), "{token}");
-    assert_eq!(left.confirmed.map(|confirmed| (confirmed.hits, confirmed.runs)), Some((1, 1)), "{left:#?}");
+    assert_eq!(left.confirmed, Confirmed::new(1, 1), "{left:#?}");
     Ok(())
 }
 

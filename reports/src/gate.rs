@@ -3,7 +3,8 @@
 //! The rules, in this order:
 //!
 //! 1. A finding that nothing accepts, of at least the severity of the gate (and
-//!    above note), makes the verdict [`Verdict::Findings`].
+//!    above note), makes the verdict [`Verdict::Findings`], unless it was run again
+//!    and never came.
 //! 2. A run without trials, a run in which fewer than half of the trials reached
 //!    their point, and a run with an inconclusive trial that is not informational,
 //!    is [`Verdict::Inconclusive`].
@@ -38,7 +39,8 @@ impl Gate {
     /// Whether this finding fails a run.
     #[must_use]
     pub fn stops(self, finding: &Finding) -> bool {
-        finding.accepted.is_none() && finding.severity > Severity::Note && finding.severity >= self.at
+        let counts = finding.accepted.is_none() && !finding.is_not_reproduced();
+        counts && finding.severity > Severity::Note && finding.severity >= self.at
     }
 
     /// The verdict of one run, from its trials and findings.

@@ -1,8 +1,9 @@
 //! The report for a person at a terminal, who acts on it without a manual.
 //!
 //! Errors come before warnings, and every finding ends with the two commands
-//! that lead on: the replay and the explanation. What was not looked at is said
-//! before the verdict, never left out. Every string of the report is escaped.
+//! that lead on: the replay and the explanation. What was seen and never came again
+//! stands apart and is counted apart. What was not looked at is said before the
+//! verdict, never left out. Every string of the report is escaped.
 
 mod findings;
 mod page;
@@ -178,6 +179,7 @@ fn sum(totals: &Totals) -> String {
         (totals.errors, "error", "errors"),
         (totals.warnings, "warning", "warnings"),
         (totals.notes, "note", "notes"),
+        (totals.not_reproduced, "not reproduced", "not reproduced"),
         (totals.accepted, "accepted", "accepted"),
     ] {
         if count > 0 {

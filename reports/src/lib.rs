@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`model`] | the report as data, format 1 |
 //! | [`code`] | the closed list of finding codes |
+//! | [`confirmed`] | how often a finding came again, and what that makes of it |
 //! | [`explain`](mod@explain) | the long text of every code |
 //! | [`gate`] | from findings and trials to a verdict and an exit code |
 //! | [`fingerprint`] | names that are the same in every run |
@@ -17,6 +18,7 @@
 //! | [`schema`] | the JSON Schema of that text |
 
 pub mod code;
+pub mod confirmed;
 pub mod escape;
 pub mod explain;
 pub mod fingerprint;
@@ -28,13 +30,14 @@ pub mod redact;
 pub mod schema;
 
 pub use code::{Code, Group, UnknownCode};
+pub use confirmed::{Confirmed, Reproduction};
 pub use explain::explain;
 pub use gate::Gate;
 pub use human::{HumanOptions, render_human};
 pub use json::{JsonError, from_json, to_json, trial_to_json};
 pub use model::{
-    AgentKind, Confirmed, Control, Finding, Format, Guarantee, Host, Level, NotAudited, Origin, Outcome, Report, Run,
-    Severity, Totals, Trial, Verdict, Windows,
+    AgentKind, Control, Finding, Format, Guarantee, Host, Level, NotAudited, Origin, Outcome, Report, Run, Severity,
+    Totals, Trial, Verdict, Windows,
 };
 pub use schema::report_schema;
 

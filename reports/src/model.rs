@@ -14,6 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::code::Code;
+use crate::confirmed::{self, Confirmed, Reproduction};
 
 /// A whole report: what was run, where, what was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -246,8 +247,11 @@ pub struct Finding {
     pub hits: u32,
     /// Trials that reached their point and could have shown it.
     pub tried: u32,
-    /// How often it came again when it was tried again; absent when it was not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// How often it came again when the trial of [`token`](Self::token) was run again;
+    /// none when that was not. Where two of its trials were, the one that shows it more
+    /// often. In JSON the key `reproduction` stands beside it.
+    #[serde(flatten, with = "confirmed::json")]
+    #[schemars(with = "confirmed::json::Keys")]
     pub confirmed: Option<Confirmed>,
     /// Why it happens, when that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -261,6 +265,20 @@ pub struct Finding {
     pub token: String,
     /// Command line that replays that trial.
     pub replay: String,
+}
+
+impl Finding {
+    /// What further runs make of it; none when there was none.
+    #[must_use]
+    pub fn reproduction(&self) -> Option<Reproduction> {
+        self.confirmed.map(Confirmed::class)
+    }
+
+    /// Whether it was run again and never came. It is told apart, and fails nothing.
+    #[must_use]
+    pub fn is_not_reproduced(&self) -> bool {
+        self.reproduction() == Some(Reproduction::NotReproduced)
+    }
 }
 
 /// Who made the thing that a finding is about.
@@ -279,15 +297,6 @@ pub struct Origin {
     pub line: Option<String>,
 }
 
-/// How often a finding came again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Confirmed {
-    /// Repeated trials that show it.
-    pub hits: u32,
-    /// Repeated trials.
-    pub runs: u32,
-}
-
 /// Sums over runs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Totals {
@@ -297,12 +306,16 @@ pub struct Totals {
     pub missed: u32,
     /// Trials that cannot be judged.
     pub inconclusive: u32,
-    /// Findings of severity error that nothing accepts.
+    /// Findings of severity error that count: that nothing accepts, and that came again if
+    /// they were run again.
     pub errors: u32,
-    /// Findings of severity warn that nothing accepts.
+    /// Findings of severity warn that count.
     pub warnings: u32,
-    /// Findings of severity note that nothing accepts.
+    /// Findings of severity note that count.
     pub notes: u32,
+    /// Findings that were run again and never came, of any severity, that nothing accepts.
+    #[serde(default)]
+    pub not_reproduced: u32,
     /// Findings that an `[[allow]]` accepts, of any severity.
     pub accepted: u32,
 }
@@ -326,6 +339,7 @@ impl Totals {
             for finding in &run.findings {
                 let count = match (&finding.accepted, finding.severity) {
                     (Some(_), _) => &mut totals.accepted,
+                    (None, _) if finding.is_not_reproduced() => &mut totals.not_reproduced,
                     (None, Severity::Error) => &mut totals.errors,
                     (None, Severity::Warn) => &mut totals.warnings,
                     (None, Severity::Note) => &mut totals.notes,

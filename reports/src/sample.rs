@@ -1,6 +1,7 @@
 //! Reports for the tests of this crate.
 
 use crate::code::Code;
+use crate::confirmed::Confirmed;
 use crate::fingerprint::fingerprint;
 use crate::gate::Gate;
 use crate::model::*;
@@ -98,7 +99,7 @@ pub(crate) fn finding(code: Code, subject: &str, points: &[&str]) -> Finding {
         points: points.iter().map(ToString::to_string).collect(),
         hits: u32::try_from(points.len()).expect("few points"),
         tried: 14,
-        confirmed: Some(Confirmed { hits: 3, runs: 3 }),
+        confirmed: Confirmed::new(3, 3),
         cause: None,
         evidence: vec![],
         accepted: None,
@@ -107,8 +108,20 @@ pub(crate) fn finding(code: Code, subject: &str, points: &[&str]) -> Finding {
     }
 }
 
-/// A report in which every optional field is present and every kind of trial
-/// and severity occurs.
+/// A finding that was seen once, and not again in three further runs.
+pub(crate) fn seen_once() -> Finding {
+    let mut finding = finding(Code::SocketFile, "/tmp/agent.sock", &["window:19"]);
+    finding.severity = Severity::Note;
+    finding.title = "the socket /tmp/agent.sock is left behind".into();
+    finding.confirmed = Confirmed::new(0, 3);
+    finding.evidence = ["0 B, mode 0755, owner 0", "bound by pid 3", "nobody listens on it", "made in window 18"]
+        .map(String::from)
+        .to_vec();
+    finding
+}
+
+/// A report in which every optional field is present and every kind of trial,
+/// severity and further run occurs.
 pub(crate) fn rich() -> Report {
     let mut orphan = finding(
         Code::OrphanProcess,
@@ -139,16 +152,17 @@ pub(crate) fn rich() -> Report {
         line: None,
     });
     temp.cause = Some("SIGTERM had its default action until event 214".into());
-    temp.confirmed = Some(Confirmed { hits: 2, runs: 3 });
+    temp.confirmed = Confirmed::new(2, 3);
 
     let slow = finding(Code::SlowTermination, "4.2 s of 5 s grace", &["window:20", "window:21"]);
     let open = finding(Code::FdOpenAtExit, "out/run.log", &["window:20"]);
     let mut lock = finding(Code::LockFile, "state/session.lock", &["window:13"]);
     lock.accepted = Some("tracked as #812, until 2026-12-01".into());
+    let once = seen_once();
 
     let mut trials: Vec<_> = (10..24).map(|i| trial(i - 10, &format!("window:{i}"))).collect();
     for trial in &mut trials {
-        for finding in [&orphan, &temp, &slow, &open, &lock] {
+        for finding in [&orphan, &temp, &slow, &open, &lock, &once] {
             if finding.points.contains(&trial.point) {
                 trial.findings.push(finding.fingerprint.clone());
             }
@@ -164,7 +178,7 @@ pub(crate) fn rich() -> Report {
     trials.push(missed(14, "output:/ready/#2"));
     trials.push(inconclusive(15, "blocked:epoll_wait#3", "the tracee was lost"));
     trials[15].informational = true;
-    let mut run = run(trials, vec![open, slow, temp, orphan, lock]);
+    let mut run = run(trials, vec![open, slow, once, temp, orphan, lock]);
     run.notes.push("two control runs differ in 3 events; those windows were merged".into());
     report(vec![run])
 }

@@ -139,7 +139,8 @@ pub(crate) struct RunnerArguments {
     /// How many trials run side by side [default: twice the cores]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
     pub(crate) jobs: Option<u16>,
-    /// How often each distinct finding is run again [default: 3]
+    /// How often each distinct finding is run again, which tells whether it is
+    /// deterministic, racy, or not reproduced [default: 3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100))]
     pub(crate) confirm: Option<u32>,
 }

@@ -103,7 +103,9 @@ fn choose(report: &Report, finding: Option<&str>) -> Result<(String, String), Fa
     let mut all = report.runs.iter().flat_map(|run| &run.findings).filter(|one| !one.token.is_empty());
     let chosen = match finding {
         Some(wanted) => all.find(|one| one.fingerprint == wanted || one.code.as_str() == wanted),
-        None => all.max_by_key(|one| (one.severity == Severity::Error, one.severity == Severity::Warn)),
+        None => all.max_by_key(|one| {
+            (one.severity == Severity::Error, one.severity == Severity::Warn, !one.is_not_reproduced())
+        }),
     };
     let one = chosen.ok_or_else(|| {
         Failure::usage(match finding {

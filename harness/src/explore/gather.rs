@@ -5,7 +5,7 @@ use crate::audit::Found;
 use crate::model::{Injection, Point, Signal, Token, TrialPlan};
 use crate::scenario::Allow;
 use globset::GlobBuilder;
-use quietus_reports::{Code, Confirmed, Finding, Severity};
+use quietus_reports::{Code, Confirmed, Finding, Reproduction, Severity};
 use std::cmp::Reverse;
 
 /// A finding with where it was seen.
@@ -104,7 +104,7 @@ impl Gatherer {
     pub(super) fn to_confirm(&self, round: usize) -> Vec<TrialPlan> {
         let mut plans: Vec<TrialPlan> = Vec::new();
         for known in self.all.iter().filter(|known| !known.informational && known.found.severity > Severity::Note) {
-            let open = known.confirmed.is_none_or(|confirmed| confirmed.hits < confirmed.runs);
+            let open = known.confirmed.is_none_or(|confirmed| confirmed.class() != Reproduction::Deterministic);
             if let Some(plan) = known.plans.get(round).filter(|plan| open && !plans.contains(plan)) {
                 plans.push(plan.clone());
             }
@@ -115,16 +115,14 @@ impl Gatherer {
     /// Takes the further runs of one plan: what each of them found. Where another
     /// plan has confirmed a finding better already, that stands.
     pub(super) fn confirm(&mut self, plan: &TrialPlan, runs: &[Vec<Found>]) {
-        for known in
-            self.all.iter_mut().filter(|known| known.plans.contains(plan) && !known.informational && !runs.is_empty())
-        {
+        for known in self.all.iter_mut().filter(|known| known.plans.contains(plan) && !known.informational) {
             let again: Vec<Found> = runs
                 .iter()
                 .filter_map(|found| found.iter().find(|one| known.found.unify(&mut (*one).clone())).cloned())
                 .collect();
-            let now = Confirmed { hits: count(again.len()), runs: count(runs.len()) };
-            let rate = |confirmed: Confirmed| u64::from(confirmed.hits) * 1000 / u64::from(confirmed.runs.max(1));
-            if known.confirmed.is_some_and(|before| rate(before) >= rate(now)) {
+            // None of them reached its point: nothing was run again.
+            let Some(now) = Confirmed::new(count(again.len()), count(runs.len())) else { continue };
+            if known.confirmed.is_some_and(|before| before.rate() >= now.rate()) {
                 continue;
             }
             known.confirmed = Some(now);
@@ -210,11 +208,7 @@ fn accepted<'a>(found: &Found, allows: &'a [Allow], today: &str) -> Option<&'a A
 fn finding(known: Gathered, tried: u32, allows: &[Allow], today: &str, replay: &dyn Fn(&Token) -> String) -> Finding {
     let accepted = accepted(&known.found, allows, today).map(|allow| allow.reason.clone());
     let token = known.plans.into_iter().next().map(Token);
-    let never_again = known.confirmed.as_ref().is_some_and(|confirmed| confirmed.hits == 0 && confirmed.runs > 0);
-    let mut evidence = known.found.evidence;
-    if never_again {
-        evidence.push("not seen again when it was confirmed: it depends on timing, or on something outside".to_owned());
-    }
+    let never_again = known.confirmed.is_some_and(|confirmed| confirmed.class() == Reproduction::NotReproduced);
     Finding {
         code: known.found.code,
         severity: if known.informational || never_again { Severity::Note } else { known.found.severity },
@@ -228,7 +222,7 @@ fn finding(known: Gathered, tried: u32, allows: &[Allow], today: &str, replay: &
         tried,
         confirmed: known.confirmed,
         cause: known.found.cause,
-        evidence,
+        evidence: known.found.evidence,
         accepted,
         token: token.as_ref().map(ToString::to_string).unwrap_or_default(),
         replay: token.as_ref().map(replay).unwrap_or_default(),
@@ -238,3 +232,6 @@ fn finding(known: Gathered, tried: u32, allows: &[Allow], today: &str, replay: &
 fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,9 @@ use super::once::{Ask, Seen, Setup, once};
 use super::plan::{By, Moment, Plan};
 use super::plans::{plans, second};
 use crate::audit::Found;
-use quietus_reports::{AgentKind, Code, Confirmed, Control, Finding, Gate, Outcome, Run, Severity, Trial, Verdict};
+use quietus_reports::{
+    AgentKind, Code, Confirmed, Control, Finding, Gate, Outcome, Reproduction, Run, Severity, Trial, Verdict,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -329,14 +331,19 @@ impl Sweep<'_> {
                 self.gathered.get_mut(index).into_iter().for_each(|known| known.line.clone_from(&seen.line));
                 continue;
             }
-            let (mut hits, mut line) = (0, None);
+            let (mut hits, mut runs, mut line) = (0, 0, None);
             for _ in 0..self.wanted.confirm {
                 let (seen, again) = self.look(plan, Ask { waits: true, ..Ask::default() })?;
+                // One that did not reach its point could not show it.
+                if !seen.cancelled {
+                    continue;
+                }
+                runs += 1;
                 hits += u32::from(again.into_iter().any(|mut one| found.clone().unify(&mut one)));
                 line = line.or(seen.line);
             }
-            if let Some(known) = self.gathered.get_mut(index).filter(|_| self.wanted.confirm > 0) {
-                known.confirmed = Some(Confirmed { hits, runs: self.wanted.confirm });
+            if let Some(known) = self.gathered.get_mut(index) {
+                known.confirmed = Confirmed::new(hits, runs);
                 known.line = line;
             }
         }
@@ -421,13 +428,10 @@ fn finding(known: Gathered, tried: u32, replay: &(String, String)) -> Finding {
     } else if found.code == Code::Hang {
         evidence.push("it waits for what never wakes it, such as std::future::pending: where is not known".to_owned());
     }
-    let never_again = known.confirmed.is_some_and(|confirmed| confirmed.hits == 0);
-    if never_again {
-        evidence.push("not seen again when it was confirmed: it depends on timing, or on something outside".to_owned());
-    }
+    let never_again = known.confirmed.is_some_and(|confirmed| confirmed.class() == Reproduction::NotReproduced);
     Finding {
         code: found.code,
-        severity: if never_again { found.severity.min(Severity::Warn) } else { found.severity },
+        severity: if never_again { Severity::Note } else { found.severity },
         fingerprint: found.fingerprint,
         title: found.title,
         subject: found.subject,
@@ -444,3 +448,6 @@ fn finding(known: Gathered, tried: u32, replay: &(String, String)) -> Finding {
         replay: format!("{}{plan}{}", replay.0, replay.1),
     }
 }
+
+#[cfg(test)]
+mod tests;

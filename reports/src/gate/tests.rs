@@ -1,5 +1,6 @@
 use super::*;
 use crate::code::Code;
+use crate::confirmed::Confirmed;
 use crate::model::{Totals, Trial};
 use crate::sample;
 
@@ -35,6 +36,19 @@ fn findings_count_from_the_gate_upwards() {
     check(good(), finding(Code::ZombieProcess), Clean, Findings);
     check(good(), finding(Code::FdOpenAtExit), Clean, Clean);
     check(good(), accepted(Code::OrphanProcess), Clean, Clean);
+}
+
+#[test]
+fn what_came_again_counts_and_what_never_did_does_not() {
+    use Verdict::{Clean, Findings};
+    let again = |hits| vec![Finding { confirmed: Confirmed::new(hits, 3), ..finding(Code::OrphanProcess).remove(0) }];
+    check(good(), again(3), Findings, Findings);
+    check(good(), again(1), Findings, Findings);
+    // Whatever its severity.
+    check(good(), again(0), Clean, Clean);
+    // One that was not run again is as it was seen.
+    let unconfirmed = vec![Finding { confirmed: None, ..finding(Code::OrphanProcess).remove(0) }];
+    check(good(), unconfirmed, Findings, Findings);
 }
 
 #[test]
@@ -102,7 +116,19 @@ fn totals_count_each_finding_once() {
     let report = sample::rich();
     assert_eq!(
         Totals::of(&report.runs),
-        Totals { trials: 16, missed: 1, inconclusive: 1, errors: 2, warnings: 1, notes: 1, accepted: 1 }
+        Totals {
+            trials: 16,
+            missed: 1,
+            inconclusive: 1,
+            errors: 2,
+            warnings: 1,
+            notes: 1,
+            not_reproduced: 1,
+            accepted: 1
+        }
     );
+    let known = Finding { accepted: Some("known".into()), ..sample::seen_once() };
+    let totals = Totals::of(&[sample::run(vec![], vec![known])]);
+    assert_eq!((totals.not_reproduced, totals.accepted), (0, 1));
     assert_eq!(Totals::of(&[]), Totals::default());
 }

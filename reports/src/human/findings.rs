@@ -1,18 +1,23 @@
-//! The findings of a run as blocks, errors first, accepted ones last and short.
+//! The findings of a run as blocks, errors first, accepted ones last and short. Those
+//! that never came again stand apart from them, at the end.
 
 use std::cmp::Reverse;
 
 use super::page::{Page, counted, listed, style};
+use crate::confirmed::{Confirmed, Reproduction};
 use crate::escape::escape_terminal;
-use crate::model::{Confirmed, Finding, Origin, Run, Severity};
+use crate::model::{Finding, Origin, Run, Severity};
 
 /// More lines of evidence than this are left to the JSON report.
 const MOST_EVIDENCE: usize = 8;
+/// The same of a finding that never came again.
+const MOST_EVIDENCE_ONCE: usize = 3;
 /// More points than this are counted, not named.
 const MOST_POINTS: usize = 4;
 
 pub(super) fn blocks(page: &mut Page, run: &Run) {
-    let mut findings: Vec<&Finding> = run.findings.iter().collect();
+    let apart = |finding: &&Finding| finding.accepted.is_none() && finding.is_not_reproduced();
+    let (mut never_again, mut findings): (Vec<&Finding>, Vec<&Finding>) = run.findings.iter().partition(apart);
     findings.sort_by_key(|finding| (finding.accepted.is_some(), Reverse(finding.severity), finding.code));
     for finding in findings {
         match &finding.accepted {
@@ -26,6 +31,37 @@ pub(super) fn blocks(page: &mut Page, run: &Run) {
         page.blank();
     }
     page.blank();
+    never_again.sort_by_key(|finding| finding.code);
+    not_reproduced(page, &never_again);
+}
+
+/// What was seen and did not come again, so that it is neither lost nor taken for one of
+/// the notes.
+fn not_reproduced(page: &mut Page, findings: &[&Finding]) {
+    if findings.is_empty() {
+        return;
+    }
+    page.paragraph(2, 4, "not reproduced: seen, and not again when the trial was run again", style::TITLE);
+    page.blank();
+    for finding in findings {
+        if page.options().verbose {
+            block(page, finding)
+        } else {
+            seen_once(page, finding)
+        }
+        page.blank();
+    }
+}
+
+fn seen_once(page: &mut Page, finding: &Finding) {
+    let head = format!("{}[{}] {}", finding.severity, finding.code, escape_terminal(&finding.title));
+    page.paragraph(2, 4, &head, style::NOTE);
+    page.field(4, "where", &where_line(finding, false));
+    if let Some(confirmed) = finding.confirmed {
+        page.field(4, "again", &confirmed.share());
+    }
+    evidence(page, &finding.evidence, MOST_EVIDENCE_ONCE);
+    page.label(4, "replay", &escape_terminal(&finding.replay));
 }
 
 /// For information: one line, so that it does not hide what must be mended.
@@ -66,7 +102,7 @@ fn block(page: &mut Page, finding: &Finding) {
     if let Some(reason) = &finding.accepted {
         page.field(4, "accepted", &escape_terminal(reason));
     }
-    evidence(page, &finding.evidence);
+    evidence(page, &finding.evidence, if page.options().verbose { usize::MAX } else { MOST_EVIDENCE });
     page.label(4, "replay", &escape_terminal(&finding.replay));
     page.label(4, "explain", &format!("quietus explain {}", finding.code));
 }
@@ -94,12 +130,13 @@ fn where_line(finding: &Finding, verbose: bool) -> String {
 }
 
 fn confirmed_line(confirmed: Confirmed) -> String {
-    let Confirmed { hits, runs } = confirmed;
-    if hits == runs { format!("{hits}/{runs}") } else { format!("{hits}/{runs} (racy)") }
+    match confirmed.class() {
+        Reproduction::Deterministic => confirmed.to_string(),
+        class @ (Reproduction::Racy | Reproduction::NotReproduced) => format!("{class}, {}", confirmed.share()),
+    }
 }
 
-fn evidence(page: &mut Page, lines: &[String]) {
-    let most = if page.options().verbose { usize::MAX } else { MOST_EVIDENCE };
+fn evidence(page: &mut Page, lines: &[String], most: usize) {
     for (i, line) in lines.iter().take(most).enumerate() {
         page.field(4, if i == 0 { "evidence" } else { "" }, &escape_terminal(line));
     }

@@ -3,8 +3,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::code::Code;
+use crate::confirmed::Confirmed;
 use crate::escape::is_hazard;
-use crate::model::{NotAudited, Origin, Windows};
+use crate::model::{NotAudited, Origin, Severity, Windows};
 use crate::sample;
 
 fn plain(report: &Report) -> String {
@@ -66,6 +67,22 @@ fn accepted_findings_alone_are_clean() {
 }
 
 #[test]
+fn what_never_came_again_stands_apart() {
+    let mut racy = sample::finding(Code::TempFile, "a.tmp", &["window:3"]);
+    racy.confirmed = Confirmed::new(1, 3);
+    let open = sample::finding(Code::FdOpenAtExit, "out/run.log", &["window:3"]);
+    let once = sample::seen_once();
+    let mut twice = sample::finding(Code::OrphanProcess, "sleep 300", &["window:3", "window:19"]);
+    (twice.severity, twice.confirmed) = (Severity::Note, Confirmed::new(0, 20));
+    let mut known = sample::finding(Code::LockFile, "agent.lock", &["window:3"]);
+    (known.accepted, known.confirmed) = (Some("tracked as #812".into()), Confirmed::new(0, 3));
+    let trials = vec![sample::trial(0, "window:3"), sample::trial(1, "window:19")];
+    let run = |findings| sample::report(vec![sample::run(trials.clone(), findings)]);
+    assert_snapshot!(plain(&run(vec![once.clone(), racy, open, twice, known])));
+    assert_snapshot!("not_reproduced_alone_is_clean", plain(&run(vec![once])));
+}
+
+#[test]
 fn portable_says_what_was_not_audited() {
     let mut report = sample::report(vec![sample::run(vec![sample::trial(0, "time:250ms")], vec![])]);
     report.guarantee.level = Level::Portable;
@@ -119,12 +136,14 @@ fn hostile(text: &str) -> Report {
         Some(Origin { role: text.into(), command: text.into(), source: Some(text.into()), line: Some(text.into()) });
     let mut accepted = finding.clone();
     accepted.accepted = Some(text.into());
+    let mut never_again = finding.clone();
+    never_again.confirmed = Confirmed::new(0, 3);
     let mut trial = sample::trial(0, text);
     trial.injection = text.into();
     trial.status = Some(text.into());
     trial.note = Some(text.into());
     trial.token = text.into();
-    let mut run = sample::run(vec![trial, sample::missed(1, text)], vec![finding, accepted]);
+    let mut run = sample::run(vec![trial, sample::missed(1, text)], vec![finding, accepted, never_again]);
     run.scenario = text.into();
     run.strategy = text.into();
     run.agent = vec![text.into(), text.into()];

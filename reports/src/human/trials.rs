@@ -39,7 +39,7 @@ pub(super) fn table(page: &mut Page, run: &Run) {
     let harmless: HashSet<&str> = run
         .findings
         .iter()
-        .filter(|finding| finding.accepted.is_some() || finding.severity == Severity::Note)
+        .filter(|it| it.accepted.is_some() || it.severity == Severity::Note || it.is_not_reproduced())
         .map(|finding| finding.fingerprint.as_str())
         .collect();
     let mark = |trial: &Trial| match trial.outcome {
