@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 /// Each room and the rooms it may use: only those below it.
 const EDGES: [(&str, &[&str]); 15] = [
     ("guide", &[]),
-    ("testing", &["explore", "fuzz", "trial", "driver", "state", "cell", "future", "audit", "scenario", "model", "sys"]),
+    (
+        "testing",
+        &["explore", "fuzz", "trial", "driver", "state", "cell", "future", "audit", "scenario", "model", "sys"],
+    ),
     ("future", &["cell", "audit", "model", "sys"]),
     ("explore", &["fuzz", "trial", "driver", "service", "state", "cell", "windows", "audit", "scenario", "model"]),
     ("fuzz", &["model"]),

@@ -28,6 +28,9 @@ pub(crate) enum Command {
     /// makes a difference
     #[command(after_help = SWEEP_HELP)]
     Sweep(SweepArguments),
+    /// Terminate a program at random, go on from what is new, and make what is found small
+    #[command(after_help = FUZZ_HELP)]
+    Fuzz(FuzzArguments),
     /// Show a program's windows and what is live in each, and terminate nothing
     #[command(after_help = WINDOWS_HELP)]
     Windows(WindowsArguments),
@@ -66,8 +69,8 @@ matched as a whole, and * stays within a name: syscall:unlink@enter(/tmp/agent-*
 (**/x) for an x in any directory. While a thread waits in one: blocked:epoll_wait.
 
 Injections: signals (TERM, INT@group, KILL@all, RTMIN+3), waits (200ms),
-stdin-eof, pty-hangup, parent-death, fault:unlink=EIO (the next such call fails), in
-a sequence: TERM,200ms,INT,5s,KILL.
+stdin-eof, pty-hangup, parent-death, fault:unlink=EIO (the next such call fails),
+delay:2ms (who is held at the point goes on later), in a sequence: TERM,200ms,INT,5s,KILL.
 
 Examples:
   quietus check -- python3 agent.py
@@ -85,6 +88,22 @@ Examples:
   quietus sweep --send KILL -- git commit -m x
   quietus sweep --second cleanup -- python3 agent.py
   quietus sweep --budget 2m agent.toml";
+
+const FUZZ_HELP: &str = "\
+Each trial does up to four things to the agent, anywhere in its run and its cleanup: it is
+terminated, stopped for a moment, delayed at a system call, one of its calls fails. What
+shows something new is gone on from. Each finding is then made as small as it can be, and
+run 20 times to say how often it shows.
+
+Of a scenario file FILE.toml, the tokens found are added to FILE.quietus-regressions, to be
+committed; with CI set in the environment they are printed instead. Plans that showed
+something new are kept in .quietus/corpus below the current directory, and come first the
+next time: so a run that was broken off is gone on with.
+
+Examples:
+  quietus fuzz --for 60s -- python3 agent.py
+  quietus fuzz --trials 2000 --seed 7 --no-corpus -- ./server
+  quietus fuzz --stop-at-first agent.toml";
 
 const WINDOWS_HELP: &str = "\
 Example:
@@ -157,7 +176,7 @@ pub(crate) struct OutputArguments {
     /// Write each trial as a line of JSON into this file as it ends: if the run is
     /// killed, none that was done is lost
     #[arg(long, value_name = "PATH")]
-    pub(crate) trials: Option<PathBuf>,
+    pub(crate) journal: Option<PathBuf>,
     /// When to use colours
     #[arg(long, value_enum, default_value = "auto", value_name = "WHEN")]
     pub(crate) color: ColorArgument,
@@ -189,6 +208,11 @@ pub(crate) struct TerminateArguments {
     /// than 0 makes a clean run inconclusive otherwise
     #[arg(long, value_name = "STATUS", default_value_t = 0)]
     pub(crate) control_exit: u8,
+}
+
+/// How many trials there are.
+#[derive(Debug, Args)]
+pub(crate) struct AmountArguments {
     /// How often each trial is run
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) repeat: u32,
@@ -218,6 +242,46 @@ pub(crate) struct SweepArguments {
     #[arg(long, value_name = "WHAT", value_enum)]
     pub(crate) second: Option<SecondArgument>,
     /// A scenario file, whose agent is swept
+    #[arg(value_name = "SCENARIO", conflicts_with = "program")]
+    pub(crate) scenario: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) terminate: TerminateArguments,
+    #[command(flatten)]
+    pub(crate) amount: AmountArguments,
+    #[command(flatten)]
+    pub(crate) agent: AgentArguments,
+    #[command(flatten)]
+    pub(crate) runner: RunnerArguments,
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
+    /// The program and its arguments
+    #[arg(last = true, value_name = "CMD")]
+    pub(crate) program: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FuzzArguments {
+    /// Start no trial after this time; what was found is then confirmed and made small
+    /// [default: 60s, or without end with --trials]
+    #[arg(long = "for", value_name = "TIME", value_parser = span)]
+    pub(crate) budget: Option<Duration>,
+    /// Start no more trials than this
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) trials: Option<u64>,
+    /// The same seed draws the same trials in the same order, as long as they show the
+    /// same [default: by chance; the report says which]
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Stop at the first finding, once it is made small
+    #[arg(long)]
+    pub(crate) stop_at_first: bool,
+    /// Draw every trial afresh, whatever those before have shown
+    #[arg(long)]
+    pub(crate) uniform: bool,
+    /// Neither read nor write .quietus/corpus
+    #[arg(long)]
+    pub(crate) no_corpus: bool,
+    /// A scenario file, whose agent is terminated
     #[arg(value_name = "SCENARIO", conflicts_with = "program")]
     pub(crate) scenario: Option<PathBuf>,
     #[command(flatten)]
@@ -266,6 +330,8 @@ pub(crate) struct CheckArguments {
     pub(crate) at: Vec<PointSpec>,
     #[command(flatten)]
     pub(crate) terminate: TerminateArguments,
+    #[command(flatten)]
+    pub(crate) amount: AmountArguments,
     #[command(flatten)]
     pub(crate) agent: AgentArguments,
     #[command(flatten)]

@@ -1,8 +1,8 @@
 //! `quietus check`: from flags to a check, and from its run to a report.
 
 use crate::args::{
-    AgentArguments, CheckArguments, GuaranteeArgument, KindArgument, NetworkArgument, RunnerArguments, StdinArgument,
-    TerminateArguments,
+    AgentArguments, AmountArguments, CheckArguments, GuaranteeArgument, KindArgument, NetworkArgument, RunnerArguments,
+    StdinArgument, TerminateArguments,
 };
 use crate::exit::{Exit, Failure};
 use crate::output;
@@ -20,6 +20,7 @@ pub(crate) fn run(arguments: CheckArguments, interrupt: &Interrupt) -> Result<Ex
     output::plan(&arguments.output)?;
     let (mut wanted, guarantee) = base(&arguments.agent, &arguments.runner, arguments.program.clone())?;
     terminate(&mut wanted, &arguments.terminate)?;
+    amount(&mut wanted, &arguments.amount);
     if arguments.at.first().is_some_and(|spec| spec.relative) {
         return Err(Failure::usage(format!(
             "the first --at cannot be relative: `{}` counts from nothing",
@@ -51,14 +52,18 @@ pub(crate) fn terminate(wanted: &mut Check, arguments: &TerminateArguments) -> R
     wanted.pid1 |= profile.is_some_and(|profile| profile.pid1);
     wanted.pty |= profile.is_some_and(|profile| profile.pty);
     wanted.control_exit = arguments.control_exit;
-    wanted.repeat = arguments.repeat;
-    wanted.budget = arguments.budget;
     if wanted.pid1 && wanted.send.as_ref().is_some_and(|send| send.has(Step::ParentDeath)) {
         return Err(Failure::usage(
             "parent-death cannot be tried on PID 1: the end of its parent is the end of its namespace",
         ));
     }
     Ok(())
+}
+
+/// Takes in how many trials there are to be.
+pub(crate) fn amount(wanted: &mut Check, arguments: &AmountArguments) {
+    wanted.repeat = arguments.repeat;
+    wanted.budget = arguments.budget;
 }
 
 /// The trial that --at asks for.

@@ -2,8 +2,11 @@
 
 mod args;
 mod checking;
+mod corpus;
 mod doctor;
 mod exit;
+mod fuzzing;
+mod live;
 mod mapping;
 mod output;
 mod progress;
@@ -39,6 +42,7 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.command {
         Command::Check(arguments) => checking::run(arguments, &listen()?),
         Command::Sweep(arguments) => sweeping::run(arguments, &listen()?),
+        Command::Fuzz(arguments) => fuzzing::run(&arguments, &listen()?),
         Command::Windows(arguments) => mapping::run(&arguments, &listen()?),
         Command::Run(arguments) => scenarios::run(&arguments, &listen()?),
         Command::Replay(arguments) => replaying::run(arguments, &listen()?),

@@ -23,7 +23,7 @@ enum How {
     Bar(Mutex<ProgressBar>),
 }
 
-/// The file of `--trials`: each trial is in it once it has ended.
+/// The file of `--journal`: each trial is in it once it has ended.
 struct Journal {
     path: PathBuf,
     file: File,
@@ -55,7 +55,7 @@ impl Shown {
             ProgressArgument::Auto if !terminal => How::Lines,
             ProgressArgument::Auto | ProgressArgument::Bar => How::Bar(Mutex::new(ProgressBar::new_spinner())),
         };
-        let journal = arguments.trials.as_deref().map(Journal::open).transpose()?;
+        let journal = arguments.journal.as_deref().map(Journal::open).transpose()?;
         Ok(Self { how, journal: journal.map(Mutex::new) })
     }
 
@@ -93,6 +93,25 @@ impl Shown {
         });
     }
 
+    /// Writes a trial down, and shows nothing of it.
+    pub(crate) fn note(&self, trial: &Trial) {
+        if let Some(journal) = &self.journal {
+            journal.lock().unwrap_or_else(PoisonError::into_inner).add(trial);
+        }
+    }
+
+    /// Shows how far it has come; where there is no bar, only if a line is due.
+    pub(crate) fn status(&self, text: &str, is_due: bool) {
+        if is_due {
+            self.line(text);
+        }
+        self.bar(|bar| {
+            bar.set_style(ProgressStyle::default_spinner());
+            bar.set_message(text.to_owned());
+            bar.tick();
+        });
+    }
+
     /// Takes the bar away.
     pub(crate) fn finish(&self) {
         self.bar(|bar| bar.finish_and_clear());
@@ -124,9 +143,7 @@ impl Progress for Shown {
     }
 
     fn trial(&self, trial: &Trial) {
-        if let Some(journal) = &self.journal {
-            journal.lock().unwrap_or_else(PoisonError::into_inner).add(trial);
-        }
+        self.note(trial);
         let how = match trial.outcome {
             Outcome::Missed => "missed",
             Outcome::Inconclusive => "inconclusive",
@@ -149,5 +166,10 @@ impl Progress for Shown {
 
     fn confirmed(&self) {
         self.bar(|bar| bar.inc(1));
+    }
+
+    fn shrinking(&self, title: &str) {
+        let text = escape_terminal(&format!("looking for the smallest trial that shows: {title}"));
+        self.status(&text, true);
     }
 }

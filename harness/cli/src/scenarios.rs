@@ -1,12 +1,12 @@
 //! `quietus run`: scenario files, one after the other, into one report.
 
-use crate::args::RunArguments;
+use crate::args::{RunArguments, RunnerArguments, TerminateArguments};
 use crate::checking;
 use crate::exit::{Exit, Failure};
 use crate::output;
 use crate::progress::Shown;
 use quietus::driver::{Driver, DriverError, Interrupt};
-use quietus::explore::{Check, CheckError, check, report, scenario_files};
+use quietus::explore::{Check, CheckError, check, read_plans, regressions_beside, report, scenario_files};
 use quietus::model::quote_all;
 use quietus::scenario::{Scenario, parse};
 use quietus_reports::{AgentKind, Guarantee, Level, Run, Verdict};
@@ -135,8 +135,28 @@ pub(crate) fn to_check(loaded: &Loaded) -> Result<Check, Failure> {
     let Loaded { path, scenario } = loaded;
     let mut check = Check::of_scenario(scenario, path, std::env::vars_os().collect(), &checking::today())
         .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
+    check.regressions = read_plans(&regressions_beside(path)).map_err(|error| Failure::usage(error.to_string()))?;
     check.replay = ("quietus replay ".to_owned(), format!(" --scenario {}", quote_all([path.as_os_str()])));
     Ok(check)
+}
+
+/// The agent of a scenario, terminated in another way than the scenario says: what the
+/// command line says counts more.
+pub(crate) fn terminate_otherwise(
+    wanted: &mut Check,
+    runner: &RunnerArguments,
+    terminate: &TerminateArguments,
+) -> Result<(), Failure> {
+    wanted.trials.clear();
+    wanted.jobs = checking::jobs(runner);
+    wanted.confirm = runner.confirm.unwrap_or(wanted.confirm);
+    let (send, grace) = (wanted.send.clone(), wanted.grace);
+    checking::terminate(wanted, terminate)?;
+    if terminate.send.is_none() && terminate.profile.is_none() {
+        wanted.send = send;
+        wanted.grace = terminate.grace.unwrap_or(grace);
+    }
+    Ok(())
 }
 
 /// The driver a scenario asks for.

@@ -43,20 +43,14 @@ fn what(arguments: &SweepArguments, shown: &Shown) -> Result<(Check, Box<dyn Dri
         }
         let (mut wanted, guarantee) = checking::base(&arguments.agent, &arguments.runner, arguments.program.clone())?;
         checking::terminate(&mut wanted, &arguments.terminate)?;
+        checking::amount(&mut wanted, &arguments.amount);
         let driver = tracing_driver(&wanted, guarantee, shown)?;
         return Ok((wanted, driver));
     };
     let loaded = scenarios::load(path)?;
     let mut wanted = scenarios::to_check(&loaded)?;
-    wanted.trials.clear();
-    wanted.jobs = checking::jobs(&arguments.runner);
-    wanted.confirm = arguments.runner.confirm.unwrap_or(wanted.confirm);
-    let (send, grace) = (wanted.send.clone(), wanted.grace);
-    checking::terminate(&mut wanted, &arguments.terminate)?;
-    if arguments.terminate.send.is_none() && arguments.terminate.profile.is_none() {
-        wanted.send = send;
-        wanted.grace = arguments.terminate.grace.unwrap_or(grace);
-    }
+    scenarios::terminate_otherwise(&mut wanted, &arguments.runner, &arguments.terminate)?;
+    checking::amount(&mut wanted, &arguments.amount);
     let driver = scenarios::driver_of(&loaded, &wanted, shown)?;
     Ok((wanted, driver))
 }

@@ -1,9 +1,9 @@
 //! Another try for windows that were missed: names that two controls had in common
 //! can still differ from minute to minute (`git commit` names objects by the time).
 
-use super::check::Runner;
 use super::control::Learned;
 use super::plan::Planned;
+use super::runner::Runner;
 use crate::model::Point;
 use crate::windows::windows;
 

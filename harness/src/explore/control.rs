@@ -1,15 +1,17 @@
 //! Runs the agent undisturbed, finds out what kind it is, and what it leaves.
 
-use super::check::{Check, CheckError, Progress, Runner};
+use super::check::{Check, CheckError, Progress};
+use super::runner::Runner;
 use super::sweep::signals;
 use crate::audit::{
     Expected, ExpectedRecovery, Found, allowed_exit, audit_control, learn, lost_recovery, unread_states,
 };
 use crate::driver::{Event, Evidence, Occasion};
 use crate::model::{
-    Act, Came, FileChange, FileNode, Injection, Point, PointSpec, Recording, Signal, Stdin, TrialPlan, format_span,
+    Act, Came, FileChange, FileNode, Injection, Point, PointSpec, Recording, Side, Signal, Stdin, TrialPlan,
+    format_span,
 };
-use crate::scenario::Kind;
+use crate::scenario::{Kind, Strategy};
 use crate::trial::{Outcome, TrialRecord, What};
 use crate::windows::{Map, Moment, every_moment, windows};
 use std::collections::BTreeSet;
@@ -44,7 +46,8 @@ pub struct Learned {
     pub map: Option<Map>,
     /// What they were cut from.
     pub recorded: Option<Recorded>,
-    /// The moments after each of its system calls, where those were asked for.
+    /// The moments after each of its system calls, where those were asked for; of trials at
+    /// random, those before too.
     pub moments: Option<Vec<Moment>>,
     /// What cannot be said of states, in words.
     pub about_states: Vec<String>,
@@ -222,7 +225,10 @@ pub(super) fn observe(runner: &Runner<'_>, progress: &dyn Progress) -> Result<Le
         let map = windows(one, other, until).leaving(learned.expected.files.keys());
         learned.map = Some(map.for_signals(&signals(&send)));
         learned.recorded = Some(Recorded { plan, recording: one.clone(), until });
-        learned.moments = check.exhaustive.then(|| every_moment(one, other, until));
+        learned.moments = match check.chosen_by() {
+            Strategy::Fuzz => Some(every_moment(one, other, until, &[Side::Enter, Side::Exit])),
+            _ => check.exhaustive.then(|| every_moment(one, other, until, &[Side::Exit])),
+        };
     }
     Ok(learned)
 }

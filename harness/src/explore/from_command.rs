@@ -1,6 +1,6 @@
 //! From a command to a check in which nothing else was said.
 
-use super::check::Check;
+use super::check::{Check, Fuzz};
 use super::from_scenario::DEFAULT_GRACE;
 use crate::audit::Rules;
 use crate::cell::MOST_PROCESSES;
@@ -37,6 +37,8 @@ impl Check {
             strategy: Strategy::Check,
             exhaustive: false,
             second: None,
+            fuzz: Fuzz::default(),
+            regressions: Vec::new(),
             rules: Rules::of_kind(Kind::Job),
             allows: Vec::new(),
             today: String::new(),

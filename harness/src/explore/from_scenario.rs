@@ -1,6 +1,6 @@
 //! From a scenario to a check. Relative paths start at the scenario file.
 
-use super::check::Check;
+use super::check::{Check, Fuzz};
 use super::plan::Planned;
 use crate::audit::Rules;
 use crate::cell::MOST_PROCESSES;
@@ -89,6 +89,12 @@ impl Check {
             strategy: scenario.explore.strategy,
             exhaustive: false,
             second: scenario.explore.second,
+            fuzz: Fuzz {
+                seed: scenario.explore.seed.unwrap_or_default().into(),
+                trials: scenario.explore.trials.map(u64::from),
+                ..Fuzz::default()
+            },
+            regressions: Vec::new(),
             trials,
             repeat: scenario.explore.repeat,
             confirm: scenario.explore.confirm,

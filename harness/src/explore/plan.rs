@@ -73,7 +73,7 @@ fn line_pattern(line: &str) -> Option<String> {
 }
 
 /// Up to `LINES` lines spread over the output, the first and the last among them.
-fn chosen_lines(lines: &[String]) -> Vec<Point> {
+pub(super) fn line_points(lines: &[String]) -> Vec<Point> {
     let mut points: Vec<Point> = Vec::new();
     for index in 0..lines.len() {
         if let Some(point) = line_point(lines, index).filter(|point| !points.contains(point)) {
@@ -112,7 +112,7 @@ pub fn default_set(learned: &Learned, wanted: &Wanted) -> Vec<Planned> {
         (None, Kind::Job) => at(fraction(50)),
         (None, _) => at(learned.rest.clone()),
     };
-    let lines = chosen_lines(&learned.lines);
+    let lines = line_points(&learned.lines);
     // A line is a surer place than a time: the middle one, where there is one.
     let middle = match lines.get(lines.len() / 2) {
         Some(line) if learned.kind == Kind::Job => at(line.clone()),

@@ -1,8 +1,8 @@
 //! Watches an agent clean up after the first injection, so that the cleanup can be swept.
 
-use super::check::Runner;
 use super::cleanup::{Cleanup, effort, fullest, trials};
 use super::control::Learned;
+use super::runner::Runner;
 use super::sweep::{Aimed, Sweep, moment};
 use crate::driver::DriverError;
 use crate::model::{Act, Evidence, TrialPlan};

@@ -5,7 +5,7 @@ use super::space::Space;
 use crate::model::{Act, Fault, Injection, Point, PointSpec, Side, Signal, Step, Target, TrialPlan};
 use proptest::collection::vec;
 use proptest::option;
-use proptest::prelude::{BoxedStrategy, Just, Strategy, any, prop_oneof};
+use proptest::prelude::{BoxedStrategy, Just, Strategy, prop_oneof};
 use proptest::sample::select;
 use proptest::strategy::Union;
 use std::time::Duration;
@@ -53,12 +53,14 @@ fn places(space: &Space) -> BoxedStrategy<Vec<PointSpec>> {
 fn ends(space: &Space) -> BoxedStrategy<Injection> {
     let sends = space.sends.iter().enumerate();
     let weighted = sends.map(|(index, send)| (if index < 2 { 4 } else { 1 }, Just(send.clone()))).collect::<Vec<_>>();
-    let stop = |target| [Step::Signal(Signal::STOP, target), Step::Signal(Signal::CONT, target)];
-    (Union::new_weighted(weighted), option::weighted(0.06, (between(), any::<bool>())))
+    // Only the agent itself: it cannot end while it is stopped, and others would stay so if
+    // it had ended by then.
+    let to_agent = |signal| Step::Signal(signal, Target::Leader);
+    (Union::new_weighted(weighted), option::weighted(0.06, between()))
         .prop_map(move |(send, stopped)| {
-            let Some((wait, whole)) = stopped else { return send };
-            let [stop, go_on] = stop(if whole { Target::All } else { Target::Leader });
-            let steps = [stop, Step::Wait(wait), go_on].into_iter().chain(send.steps().iter().copied());
+            let Some(wait) = stopped else { return send };
+            let stop = [to_agent(Signal::STOP), Step::Wait(wait), to_agent(Signal::CONT)];
+            let steps = stop.into_iter().chain(send.steps().iter().copied());
             Injection::new(steps.collect()).unwrap_or(send)
         })
         .boxed()

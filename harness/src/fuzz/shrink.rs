@@ -28,25 +28,28 @@ pub struct Shrunk<P> {
 
 /// Goes down to a smaller one that still fails until none of `smaller` does. What `smaller`
 /// gives comes in the order in which it is tried; what is not smaller by `size` is passed
-/// over, so this ends. No candidate is judged twice.
+/// over, so this ends. No candidate is judged twice. `judge` is given all that are left to
+/// try and says something of the first: it may begin with the others meanwhile.
 pub fn shrink<P: Clone + Eq + Hash, S: Ord>(
     start: P,
     size: &dyn Fn(&P) -> S,
     smaller: &dyn Fn(&P) -> Vec<P>,
-    judge: &mut dyn FnMut(&P) -> Judgement,
+    judge: &mut dyn FnMut(&[P]) -> Judgement,
 ) -> Shrunk<P> {
     let mut least = start;
     let mut known: HashSet<P> = HashSet::from([least.clone()]);
     let mut judged = 0;
     'down: loop {
-        for candidate in smaller(&least) {
-            if size(&candidate) >= size(&least) || !known.insert(candidate.clone()) {
-                continue;
-            }
+        let bound = size(&least);
+        let mut listed = HashSet::new();
+        let mut candidates = smaller(&least);
+        candidates.retain(|one| size(one) < bound && !known.contains(one) && listed.insert(one.clone()));
+        for (index, candidate) in candidates.iter().enumerate() {
+            known.insert(candidate.clone());
             judged += 1;
-            match judge(&candidate) {
+            match judge(candidates.get(index..).unwrap_or_default()) {
                 Judgement::Fails => {
-                    least = candidate;
+                    least = candidate.clone();
                     continue 'down;
                 }
                 Judgement::Passes => {}
@@ -67,17 +70,17 @@ mod tests {
         let smaller = |number: &u32| vec![number / 2, number.saturating_sub(2), number.saturating_sub(1)];
         let fails = |number: &u32| if *number >= 17 && number % 2 == 1 { Judgement::Fails } else { Judgement::Passes };
         let mut tried = Vec::new();
-        let shrunk = shrink(201, &|number| *number, &smaller, &mut |number| {
-            tried.push(*number);
-            fails(number)
+        let shrunk = shrink(201, &|number| *number, &smaller, &mut |left| {
+            tried.push(left[0]);
+            fails(&left[0])
         });
         assert_eq!((shrunk.least, shrunk.whole, shrunk.judged), (17, true, tried.len()));
         tried.sort_unstable();
         assert!(tried.is_sorted_by(|one, other| one < other), "none is judged twice: {tried:?}");
         let mut left = 3;
-        let stopped = shrink(201, &|number| *number, &smaller, &mut |number| {
+        let stopped = shrink(201, &|number| *number, &smaller, &mut |numbers| {
             left -= 1;
-            if left == 0 { Judgement::Stop } else { fails(number) }
+            if left == 0 { Judgement::Stop } else { fails(&numbers[0]) }
         });
         assert!(!stopped.whole && stopped.least > 17 && stopped.judged == 3, "{stopped:?}");
     }

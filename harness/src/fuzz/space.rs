@@ -31,11 +31,14 @@ pub struct Space {
 
 impl Space {
     /// A span up to which times are drawn that is the same in every run of an agent which
-    /// takes about as long: the next power of four milliseconds.
+    /// takes about as long: the next of 1 ms, 5 ms, 20 ms, 100 ms, 500 ms and so on.
     pub fn scale_of(duration: Duration) -> Duration {
         let mut scale = Duration::from_millis(1);
-        while scale < duration {
-            scale *= 4;
+        for factor in [5, 4, 5].into_iter().cycle() {
+            if scale >= duration {
+                break;
+            }
+            scale *= factor;
         }
         scale
     }
@@ -53,6 +56,6 @@ mod tests {
     #[test]
     fn a_scale_does_not_change_with_a_few_milliseconds() {
         let scale = |ms| Space::scale_of(Duration::from_millis(ms)).as_millis();
-        assert_eq!([scale(0), scale(1), scale(2), scale(20), scale(60), scale(70)], [1, 1, 4, 64, 64, 256]);
+        assert_eq!([scale(0), scale(1), scale(2), scale(20), scale(60), scale(70)], [1, 1, 5, 20, 100, 100]);
     }
 }

@@ -4,7 +4,7 @@ use super::diagnostic::Diagnostic;
 use super::fields::{Fields, Reader};
 use super::keys::LONGEST_GRACE_HOURS;
 use super::outside;
-use super::spec::{GuaranteeWish, Kind, Network, Scenario, Strategy};
+use super::spec::{Explore, GuaranteeWish, Kind, Network, Scenario, Strategy};
 use crate::model::{Injection, Point, PointSpec, Step};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -30,6 +30,7 @@ pub(super) struct Sections<'a, 'i> {
 pub(super) fn combine(reader: &mut Reader<'_>, scenario: &Scenario, sections: &Sections<'_, '_>) {
     strategy(reader, scenario, sections);
     second(reader, scenario, sections);
+    random(reader, scenario, sections);
     released(reader, scenario, sections);
     points(reader, scenario, sections);
     readiness(reader, scenario, sections);
@@ -52,7 +53,7 @@ fn strategy(reader: &mut Reader<'_>, scenario: &Scenario, sections: &Sections<'_
                 .label("nothing would run")
                 .help("add a `[[script]]` table with `at = [\"…\"]`, or let Quietus choose: strategy = \"check\""),
         ),
-        (Strategy::Check | Strategy::Sweep, Some(first)) => reader.report(
+        (Strategy::Check | Strategy::Sweep | Strategy::Fuzz, Some(first)) => reader.report(
             Diagnostic::new(
                 "unused-script",
                 span,
@@ -74,6 +75,21 @@ fn second(reader: &mut Reader<'_>, scenario: &Scenario, sections: &Sections<'_, 
             Diagnostic::new("second-without-sweep", span, found)
                 .label("this would do nothing")
                 .help("add strategy = \"sweep\", or remove it"),
+        );
+    }
+}
+
+/// What only trials at random have.
+fn random(reader: &mut Reader<'_>, scenario: &Scenario, sections: &Sections<'_, '_>) {
+    let Explore { strategy, trials, seed, .. } = scenario.explore;
+    let given = [("trials", trials.is_some()), ("seed", seed.is_some())];
+    for (name, _) in given.into_iter().filter(|(_, given)| *given && strategy != Strategy::Fuzz) {
+        let span = place(sections.explore.as_ref(), name);
+        let found = format!("the strategy is `{}`, and `{name}` is part of trials at random", strategy.word());
+        reader.report(
+            Diagnostic::new("random-without-fuzz", span, found)
+                .label("this would do nothing")
+                .help("add strategy = \"fuzz\", or remove it"),
         );
     }
 }

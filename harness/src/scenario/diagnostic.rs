@@ -10,7 +10,7 @@ use std::fmt;
 use std::ops::Range;
 
 /// Every code of a diagnostic, sorted. A test has a case for each.
-pub const CODES: [&str; 40] = [
+pub const CODES: [&str; 41] = [
     "bad-date",
     "bad-env-name",
     "bad-exit",
@@ -38,6 +38,7 @@ pub const CODES: [&str; 40] = [
     "out-of-range",
     "pid1-parent-death",
     "portable-cannot",
+    "random-without-fuzz",
     "ready-on-job",
     "relative-first-point",
     "released-without-sweep",

@@ -227,6 +227,12 @@ static EXPLORE: Section = Section {
             default: Some("3"),
             ..key("confirm", Shape::Number(0, 100), "How often each distinct finding is run again.")
         },
+        key("trials", Shape::Number(1, 1_000_000_000), "Of trials at random: how many there are."),
+        key(
+            "seed",
+            Shape::Number(0, u32::MAX),
+            "Of trials at random: the same seed draws the same ones in the same order.",
+        ),
         key(
             "second",
             Shape::Text(Form::Choice(SECONDS)),
@@ -240,7 +246,7 @@ const STRATEGIES: &[Choice] = &[
     choice("check", "Quietus does"),
     choice("script", "the `[[script]]` tables do"),
     choice("sweep", "Quietus does: every window of the undisturbed run"),
-    later_choice("fuzz", "choose points at random"),
+    choice("fuzz", "chance does: any injections, anywhere, also in the cleanup"),
 ];
 
 const SECONDS: &[Choice] = &[

@@ -272,6 +272,7 @@ fn explore(reader: &mut Reader<'_>, fields: Option<&Fields<'_, '_>>, scripted: b
         strategy: match word(reader, fields, "strategy") {
             Some("script") => Strategy::Script,
             Some("sweep") => Strategy::Sweep,
+            Some("fuzz") => Strategy::Fuzz,
             Some(_) => Strategy::Check,
             None => written,
         },
@@ -282,6 +283,8 @@ fn explore(reader: &mut Reader<'_>, fields: Option<&Fields<'_, '_>>, scripted: b
         }),
         budget: reader.one(fields, "budget", Reader::some_time),
         repeat: reader.number(fields, "repeat").unwrap_or(defaults.repeat),
+        trials: reader.number(fields, "trials"),
+        seed: reader.number(fields, "seed"),
         confirm: reader.number(fields, "confirm").unwrap_or(defaults.confirm),
     }
 }

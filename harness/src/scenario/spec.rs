@@ -130,6 +130,10 @@ pub struct Explore {
     pub budget: Option<Duration>,
     /// How often each trial runs. At least 1.
     pub repeat: u32,
+    /// Of trials at random: how many there are. `None`: as many as the budget lets.
+    pub trials: Option<u32>,
+    /// Of trials at random: what they are drawn from.
+    pub seed: Option<u32>,
     /// How often each distinct finding is run again.
     pub confirm: u32,
 }
@@ -155,6 +159,8 @@ pub enum Strategy {
     Script,
     /// Quietus does: every window of the undisturbed run.
     Sweep,
+    /// Chance does, and what it has met so far.
+    Fuzz,
 }
 
 impl Strategy {
@@ -164,6 +170,7 @@ impl Strategy {
             Self::Check => "check",
             Self::Script => "script",
             Self::Sweep => "sweep",
+            Self::Fuzz => "fuzz",
         }
     }
 }
@@ -361,7 +368,15 @@ pub struct Allow {
 
 impl Default for Explore {
     fn default() -> Self {
-        Self { strategy: Strategy::default(), second: None, budget: None, repeat: 1, confirm: 3 }
+        Self {
+            strategy: Strategy::default(),
+            second: None,
+            budget: None,
+            repeat: 1,
+            trials: None,
+            seed: None,
+            confirm: 3,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::tested::Tested;
 use crate::driver::Interrupt;
-use crate::explore::{Check, check, missing_program, toml_files};
+use crate::explore::{Check, check, missing_program, read_plans, regressions_beside, toml_files};
 use crate::scenario::{GuaranteeWish, Scenario, parse};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::path::{Path, PathBuf};
@@ -70,8 +70,10 @@ fn missing(scenario: &Scenario, file: &Path) -> Option<String> {
 
 fn check_of(scenario: &Scenario, file: &Path) -> Result<Check, String> {
     let today = jiff::Zoned::now().date().to_string();
-    Check::of_scenario(scenario, file, std::env::vars_os().collect(), &today)
-        .map_err(|error| format!("{}: {error}", file.display()))
+    let mut check = Check::of_scenario(scenario, file, std::env::vars_os().collect(), &today)
+        .map_err(|error| format!("{}: {error}", file.display()))?;
+    check.regressions = read_plans(&regressions_beside(file)).map_err(|error| error.to_string())?;
+    Ok(check)
 }
 
 fn run(file: &Path) -> Result<(), Failed> {

@@ -73,7 +73,7 @@ pub struct Opening {
     pub what: String,
 }
 
-/// A moment right after a system call.
+/// A moment right before or after a system call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moment {
     /// The place of the call in the recording.
@@ -193,17 +193,16 @@ pub fn calls_after<'a>(recording: &'a Recording, other: &Recording, from: Durati
     calls
 }
 
-/// Every moment right after a system call that was recorded, up to `until`. Not
+/// Every moment on these sides of a system call that was recorded, up to `until`. Not
 /// futex: threads wait for each other another number of times in every run.
-pub fn every_moment(recording: &Recording, other: &Recording, until: Duration) -> Vec<Moment> {
+pub fn every_moment(recording: &Recording, other: &Recording, until: Duration, sides: &[Side]) -> Vec<Moment> {
     let names = names::Names::learn(recording, other);
     let lives = |seen: &crate::model::Seen| seen.began < until && (seen.role != "0" || seen.call().is_some());
     let taken = recording.seen.iter().enumerate().take_while(|(_, seen)| lives(seen));
     let made = taken.filter(|(_, seen)| seen.call().is_some_and(|call| call.succeeded() && call.name != "futex"));
-    let moments = made.filter_map(|(index, _)| {
-        Some(Moment { index, point: address::address(recording, index, &names, Side::Exit, Duration::ZERO)? })
-    });
-    moments.collect()
+    let moment =
+        |index, side| Some(Moment { index, point: address::address(recording, index, &names, side, Duration::ZERO)? });
+    made.flat_map(|(index, _)| sides.iter().filter_map(move |side| moment(index, *side))).collect()
 }
 
 impl Map {

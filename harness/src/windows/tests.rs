@@ -1,7 +1,7 @@
 //! Small runs, written out, and the maps they give.
 
 use super::*;
-use crate::model::{Call, Deed, Ended, Known, LockType, Seen};
+use crate::model::{Call, Deed, Ended, Known, LockType, Seen, Side};
 
 /// A run in the making. Each call takes a millisecond.
 #[derive(Default)]
@@ -298,7 +298,7 @@ fn what_happens_after_the_end_of_the_run_is_no_window() {
     let run = Run::default().creates("0", "/w/a").unlinks("0", "/w/a").done();
     let until = Duration::from_millis(1);
     assert_eq!(windows(&run, &run, until).windows.len(), 2);
-    assert_eq!(every_moment(&run, &run, until).len(), 1);
+    assert_eq!(every_moment(&run, &run, until, &[Side::Exit]).len(), 1);
     assert_eq!(windows(&Recording::default(), &Recording::default(), Duration::MAX).windows.len(), 1);
 }
 

@@ -54,13 +54,13 @@ pub(crate) fn after_each_line(person: Person) -> Result<(), Failed> {
 }
 
 /// Killed while agents are traced and held; and the trials that were told of are all
-/// in the file of `--trials`.
+/// in the file of `--journal`.
 pub(crate) fn in_a_sweep(person: Person) -> Result<(), Failed> {
     let mut written = 0;
     for lines in 1..=LINES {
         let ground = Ground::new(person)?;
         let journal = ground.path().join("trials.jsonl");
-        let options = ["--trials", &*journal.to_string_lossy()];
+        let options = ["--journal", &*journal.to_string_lossy()];
         let (mut child, _, said) = after_lines(&mut ground.run(person, "sweep", &options), lines)?;
         child.kill()?;
         child.wait()?;

@@ -35,7 +35,7 @@ fn space() -> Space {
 
 fn least(start: &str, fails: impl Fn(&TrialPlan) -> bool) -> String {
     let space = space();
-    let mut judge = |plan: &TrialPlan| if fails(plan) { Judgement::Fails } else { Judgement::Passes };
+    let mut judge = |plans: &[TrialPlan]| if fails(&plans[0]) { Judgement::Fails } else { Judgement::Passes };
     let shrunk = shrink(plan(start), &|plan| size(&space, plan), &|plan| smaller(&space, plan), &mut judge);
     Token(shrunk.least).to_string()
 }
@@ -111,17 +111,17 @@ proptest! {
             *plan == start || hash.finish().is_multiple_of(often)
         };
         let mut judged = HashSet::new();
-        let mut judge = |plan: &TrialPlan| {
-            assert!(judged.insert(plan.clone()), "none is judged twice");
-            if fails(plan) { Judgement::Fails } else { Judgement::Passes }
+        let mut judge = |plans: &[TrialPlan]| {
+            assert!(judged.insert(plans[0].clone()), "none is judged twice");
+            if fails(&plans[0]) { Judgement::Fails } else { Judgement::Passes }
         };
-        let down = |start: &TrialPlan, judge: &mut dyn FnMut(&TrialPlan) -> Judgement| {
+        let down = |start: &TrialPlan, judge: &mut dyn FnMut(&[TrialPlan]) -> Judgement| {
             shrink(start.clone(), &|plan| size(&space, plan), &|plan| smaller(&space, plan), judge)
         };
         let shrunk = down(&start, &mut judge);
         prop_assert!(shrunk.whole && fails(&shrunk.least));
         prop_assert!(size(&space, &shrunk.least) <= size(&space, &start));
-        let mut again = |plan: &TrialPlan| if fails(plan) { Judgement::Fails } else { Judgement::Passes };
+        let mut again = |plans: &[TrialPlan]| if fails(&plans[0]) { Judgement::Fails } else { Judgement::Passes };
         prop_assert_eq!(down(&shrunk.least, &mut again).least, shrunk.least);
     }
 }

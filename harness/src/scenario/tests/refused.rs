@@ -38,7 +38,6 @@ cases! {
     recovery_of_nothing: agent!("[recover]", "within = '5s'");
     a_service_where_it_cannot_be_named: agent!("stdin = { text = '${service.db.directory}' }", "[[service]]", "name = 'db'", "kind = 'postgres'", "[[state]]", "kind = 'postgres'", "url = '${service.db.url}'", "query = 'select ${service.db.url}'");
     services_of_the_wrong_form: agent!("env = { A = '${service.db}', B = '${service.bd.url}', C = '${service.db.port}' }", "[[service]]", "name = 'a b'", "kind = 'command'", "[[service]]", "name = 'db'", "kind = 'command'", "command = ['x']", "[[service]]", "name = 'db'", "kind = 'command'", "command = ['x', '${service.db.url}']");
-    not_yet_fuzz: agent!("[explore]", "strategy = 'fuzz'");
     not_yet_injections: agent!("[terminate]", "send = 'TERM,token'", "[[script]]", "at = ['idle']", "send = 'cancel'", "[[script]]", "at = ['start']", "send = 'stall:llm'");
     unknown_values: agent!("kind = 'sever'", "stdin = 'in.txt'", "[cell]", "network = 'none'", "guarantee = 'ful'", "[explore]", "strategy = 'all'");
     unknown_profile: agent!("[terminate]", "profile = 'kubernets'");
@@ -62,6 +61,7 @@ cases! {
     released_without_sweep: agent!("[expect]", "released = 'released (?<resource>.+)'");
     released_without_a_group: agent!("[explore]", "strategy = 'sweep'", "[expect]", "released = 'released (.+)'");
     released_is_no_pattern: agent!("[explore]", "strategy = 'sweep'", "[expect]", "released = '(?<resource>'", "log = 'done'", "[[script]]", "at = ['idle']");
+    random_without_fuzz: agent!("[explore]", "trials = 9", "seed = 1");
     second_without_sweep: agent!("[explore]", "second = 'cleanup'");
     unused_script: agent!("[explore]", "strategy = 'check'", "[[script]]", "at = ['idle']");
     relative_first_points: agent!("ready = '+port:80'", "[[script]]", "at = ['+time:1s', '+idle']");

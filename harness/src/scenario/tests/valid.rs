@@ -169,7 +169,15 @@ fn the_smallest_scenario_has_the_defaults() {
     assert_eq!(scenario.terminate, Terminate::default());
     assert_eq!(
         scenario.explore,
-        Explore { strategy: Strategy::Check, second: None, budget: None, repeat: 1, confirm: 3 }
+        Explore {
+            strategy: Strategy::Check,
+            second: None,
+            budget: None,
+            repeat: 1,
+            trials: None,
+            seed: None,
+            confirm: 3
+        }
     );
     assert_eq!(scenario.expect, Expect::default());
     assert!(!scenario.agent.inherit_signals);

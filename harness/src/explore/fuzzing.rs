@@ -1,0 +1,144 @@
+//! Trials at random: drawn, run, learned from, and what they find made small.
+
+use super::check::{Check, Status};
+use super::conclude::{Course, Tried, conclude};
+use super::gather::Gatherer;
+use super::plan::Planned;
+use super::runner::Runner;
+use super::showing::{showing, window_of};
+use super::shrinking::Shrinker;
+use super::space::space;
+use super::streamed::{Feed, streamed};
+use super::told::told;
+use crate::audit::Found;
+use crate::fuzz::{Fuzzer, Learned};
+use crate::model::TrialPlan;
+use quietus_reports::{Outcome, Run, Severity, Trial};
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// So many plans are drawn before what came of the first is known. Not by the number of
+/// jobs, so that a seed gives the same plans on every machine.
+const AHEAD: u64 = 32;
+
+/// Findings are made small for as long as they were looked for, but at least so long.
+const SHRINK_FOR: Duration = Duration::from_secs(60);
+
+/// What came of a trial.
+type Result = (Trial, Vec<Found>, Learned);
+
+/// Gives plans, and learns from what comes of them.
+struct Random<'a> {
+    course: Course<'a>,
+    fuzzer: Fuzzer,
+    /// Plans of earlier runs, which come first.
+    known: VecDeque<Planned>,
+    /// How many are still to be drawn.
+    left: Option<u64>,
+    tried: Vec<Tried>,
+    findings: BTreeSet<String>,
+    windows: BTreeSet<usize>,
+    found_one: &'a AtomicBool,
+}
+
+impl Feed<Planned, Result> for Random<'_> {
+    fn give(&mut self) -> Option<Planned> {
+        if let Some(known) = self.known.pop_front() {
+            return Some(known);
+        }
+        if self.left == Some(0) {
+            return None;
+        }
+        self.left = self.left.map(|left| left - 1);
+        let plan = self.fuzzer.next_plan();
+        Some(Planned { label: "random".to_owned(), plan, informational: false })
+    }
+
+    fn take(&mut self, planned: Planned, (trial, found, learned): Result) {
+        let window = window_of(&planned, self.fuzzer.space());
+        let map = self.course.learned.map.as_ref();
+        if trial.outcome.reached() {
+            self.windows.extend(window.and_then(|number| Some(map?.windows.get(number)?.kind)));
+        }
+        if trial.outcome != Outcome::Inconclusive {
+            let fingerprints = found.iter().filter(|one| one.severity > Severity::Note).map(|one| &one.fingerprint);
+            self.findings.extend(fingerprints.cloned());
+        }
+        let new = if trial.outcome.reached() { self.fuzzer.learn(&planned.plan, learned) } else { None };
+        if !self.findings.is_empty() {
+            self.found_one.store(true, Ordering::SeqCst);
+        }
+        self.tried.push(Tried { planned, trial, found, window, predicted: None });
+        let kinds = map.map(|map| map.windows.iter().filter(|window| window.kind == window.number).count());
+        self.course.progress.fuzzed(&Status {
+            trials: self.tried.len() as u64,
+            corpus: self.fuzzer.kept(),
+            windows: kinds.map(|kinds| (self.windows.len(), kinds)),
+            findings: self.findings.len(),
+            new: new.as_deref().zip(self.tried.last().map(|tried| &tried.planned.plan)),
+        });
+    }
+}
+
+/// Runs trials at random until there is no more time, or there were enough.
+pub(super) fn fuzz(course: Course<'_>) -> Run {
+    let Course { runner, learned, rules, jobs, go_on, progress } = course;
+    let began = Instant::now();
+    let wanted = &runner.check.fuzz;
+    let traced = runner.can_trace();
+    let space = space(runner.check, learned, traced);
+    let labelled = |label: &str, plans: &[TrialPlan]| -> Vec<Planned> {
+        let planned = |plan: &TrialPlan| Planned {
+            label: label.to_owned(),
+            plan: TrialPlan { stdin: learned.stdin.clone(), ..plan.clone() },
+            informational: false,
+        };
+        plans.iter().map(planned).collect()
+    };
+    let regressions = labelled("regression", &runner.check.regressions);
+    let known: VecDeque<Planned> = regressions.into_iter().chain(labelled("corpus", &wanted.corpus)).collect();
+    let found_one = AtomicBool::new(false);
+    let enough = || wanted.stop_at_first && found_one.load(Ordering::SeqCst);
+    let mut random = Random {
+        course,
+        fuzzer: Fuzzer::new(space.clone(), wanted.seed, wanted.guided),
+        known,
+        left: wanted.trials,
+        tried: Vec::new(),
+        findings: BTreeSet::new(),
+        windows: BTreeSet::new(),
+        found_one: &found_one,
+    };
+    let work = |number: u64, planned: &Planned| {
+        let plan = &planned.plan;
+        let record = if traced {
+            runner.watch(plan, learned, Duration::ZERO)
+        } else {
+            runner.trial(plan, learned, Duration::ZERO)
+        };
+        let shown = record.as_ref().ok().cloned();
+        let (trial, found) =
+            told(usize::try_from(number).unwrap_or(usize::MAX), planned, record, runner, learned, rules);
+        progress.trial(&trial);
+        let shows = shown.map(|record| showing(planned, &record, &found, &space, learned.map.as_ref()));
+        (trial, found, shows.unwrap_or_default())
+    };
+    streamed(jobs, AHEAD, &|| go_on() && !enough(), &mut random, &work);
+    let Random { tried, left, .. } = random;
+    let mut about_trials = vec![format!("seed {}", wanted.seed)];
+    if let Some(left) = left.filter(|left| *left > 0 && !enough()) {
+        let why = if runner.interrupt.is_raised() { "interrupted" } else { "the time was up" };
+        about_trials.push(format!("{left} trials were not run: {why}"));
+    }
+    // What was found is confirmed and made small though the time is up.
+    let until = Instant::now() + began.elapsed().max(SHRINK_FOR);
+    let uninterrupted = || !runner.interrupt.is_raised();
+    let in_time = || uninterrupted() && Instant::now() < until;
+    let confirming = Course { go_on: &uninterrupted, ..course };
+    let shrinking = Course { go_on: &in_time, ..course };
+    let hasty = Check { settle: runner.check.settle / 4, ..runner.check.clone() };
+    let quick = Runner { check: &hasty, ..*runner };
+    let mut refine = |gatherer: &mut Gatherer| Shrinker::new(shrinking, &quick, &space).shrink_all(gatherer);
+    conclude(confirming, tried, about_trials, &mut refine)
+}

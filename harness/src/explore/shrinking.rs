@@ -1,0 +1,154 @@
+//! Makes the trial of each finding as small as it can be, by running what is smaller.
+
+use super::conclude::Course;
+use super::gather::{Gathered, Gatherer};
+use super::parallel::in_parallel;
+use super::runner::Runner;
+use crate::audit::Found;
+use crate::fuzz::{Judgement, Sequential, Space, shrink, size, smaller};
+use crate::model::{Token, TrialPlan};
+use crate::trial::Outcome;
+use quietus_reports::{Confirmed, Severity};
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// How often a plan is run to learn how often it shows a finding, before it is made small.
+const RUNS_BEFORE: u32 = 8;
+/// How often the smallest is run to say how often it does.
+const RUNS_AFTER: u32 = 20;
+/// So many of the plans that have shown a finding are tried for one that does so again.
+const MOST_STARTS: usize = 3;
+/// So many runs say enough of a plan to begin with it.
+const ENOUGH: usize = 5;
+/// For one finding no more trials are run.
+const MOST_RUNS: usize = 1500;
+
+/// Runs trials and remembers what each plan has shown.
+pub(super) struct Shrinker<'a> {
+    course: Course<'a>,
+    /// The same, for candidates: what is on its way out gets less time, since most trials of
+    /// a finding wait for that. What the smallest plan shows is told with all of it.
+    quick: &'a Runner<'a>,
+    space: &'a Space,
+    /// What each run of a plan has found; of one that did not reach its point, nothing.
+    known: HashMap<TrialPlan, Vec<Vec<Found>>>,
+    runs: usize,
+}
+
+/// How often something showed.
+fn hits(found: &Found, runs: &[Vec<Found>]) -> u32 {
+    let shows = |run: &&Vec<Found>| run.iter().any(|one| found.clone().unify(&mut one.clone()));
+    u32::try_from(runs.iter().filter(shows).count()).unwrap_or(u32::MAX)
+}
+
+impl<'a> Shrinker<'a> {
+    pub(super) fn new(course: Course<'a>, quick: &'a Runner<'a>, space: &'a Space) -> Self {
+        Self { course, quick, space, known: HashMap::new(), runs: 0 }
+    }
+
+    /// Gives every finding the smallest trial that shows it, and says how often that does.
+    pub(super) fn shrink_all(&mut self, gatherer: &mut Gatherer) {
+        for known in &mut gatherer.all {
+            let counts = !known.informational && known.found.severity > Severity::Note && !known.plans.is_empty();
+            if counts && (self.course.go_on)() {
+                self.course.progress.shrinking(&known.found.title);
+                self.runs = 0;
+                self.shrink_one(known);
+            }
+        }
+    }
+
+    fn shrink_one(&mut self, known: &mut Gathered) {
+        let starts: Vec<TrialPlan> = known.plans.iter().take(MOST_STARTS).cloned().collect();
+        let start = starts.into_iter().find_map(|plan| {
+            let runs = self.run(self.course.runner, &plan, RUNS_BEFORE);
+            let hits = hits(&known.found, &runs);
+            (hits > 0).then(|| (plan, f64::from(hits) / runs.len() as f64))
+        });
+        // What nobody sees again is told as such.
+        let Some((start, rate)) = start else { return };
+        let start = self.smaller_known(&known.found, rate).unwrap_or(start);
+        let space = self.space;
+        let found = known.found.clone();
+        let mut judge = |plans: &[TrialPlan]| self.judge(plans, &found, rate);
+        let shrunk = shrink(start.clone(), &|plan| size(space, plan), &|plan| smaller(space, plan), &mut judge);
+        let mut least = shrunk.least;
+        let mut runs = self.run(self.course.runner, &least, RUNS_AFTER);
+        // A test that errs one time in twenty has erred.
+        if least != start && f64::from(hits(&found, &runs)) < rate / 4.0 * runs.len() as f64 {
+            least = start.clone();
+            runs = self.run(self.course.runner, &least, RUNS_AFTER);
+        }
+        if runs.is_empty() {
+            return;
+        }
+        if least != start {
+            known.found.evidence.push(format!("made small from {}", Token(start)));
+        }
+        if !shrunk.whole {
+            known.found.evidence.push("there may be a smaller trial: the time for that was up".to_owned());
+        }
+        known.confirmed = Confirmed::new(hits(&found, &runs), u32::try_from(runs.len()).unwrap_or(u32::MAX));
+        known.plans.retain(|plan| *plan != least);
+        known.points = vec![format!("{} at {}", least.injection_text(), least.point_text())];
+        known.plans.insert(0, least);
+    }
+
+    /// The smallest plan that was run for another finding and shows this one as often.
+    fn smaller_known(&self, found: &Found, rate: f64) -> Option<TrialPlan> {
+        let enough =
+            |runs: &Vec<Vec<Found>>| runs.len() >= ENOUGH && f64::from(hits(found, runs)) >= rate * runs.len() as f64;
+        let known = self.known.iter().filter(|(_, runs)| enough(runs)).map(|(plan, _)| plan);
+        known.min_by_key(|plan| size(self.space, plan)).cloned()
+    }
+
+    /// Whether a plan shows a finding about as often as before, said as soon as it is sure.
+    fn judge(&mut self, plans: &[TrialPlan], found: &Found, rate: f64) -> Judgement {
+        let Some(plan) = plans.first() else { return Judgement::Stop };
+        if !self.known.contains_key(plan) {
+            // Most candidates pass, and trials mostly wait: so several are begun at once.
+            let begun = plans.iter().take(self.course.jobs.div_ceil(2));
+            let begun: Vec<TrialPlan> = begun.filter(|plan| !self.known.contains_key(*plan)).cloned().collect();
+            let twice = begun.iter().flat_map(|plan| [plan.clone(), plan.clone()]);
+            self.run_each(self.quick, &twice.collect::<Vec<_>>());
+        }
+        let mut test = Sequential::keeps(rate);
+        let mut told = 0;
+        loop {
+            let runs = self.known.entry(plan.clone()).or_default();
+            for run in runs.iter().skip(told) {
+                told += 1;
+                match test.ran(hits(found, std::slice::from_ref(run)) > 0) {
+                    Some(true) => return Judgement::Fails,
+                    Some(false) => return Judgement::Passes,
+                    None => {}
+                }
+            }
+            let more = u32::try_from(self.course.jobs).unwrap_or(u32::MAX).clamp(2, 4);
+            if self.runs >= MOST_RUNS || self.run(self.quick, plan, more).is_empty() {
+                return Judgement::Stop;
+            }
+        }
+    }
+
+    /// What these further runs of a plan have found. Fewer, when there is no time for all.
+    fn run(&mut self, runner: &Runner<'_>, plan: &TrialPlan, times: u32) -> Vec<Vec<Found>> {
+        self.run_each(runner, &vec![plan.clone(); times as usize])
+    }
+
+    /// What a run of each of these plans has found.
+    fn run_each(&mut self, runner: &Runner<'_>, plans: &[TrialPlan]) -> Vec<Vec<Found>> {
+        let Course { learned, rules, jobs, go_on, .. } = self.course;
+        let results = in_parallel(plans, jobs, go_on, &|_, plan| {
+            let Ok(record) = runner.trial(plan, learned, Duration::ZERO) else { return Vec::new() };
+            let reached = matches!(record.outcome, Outcome::Ended | Outcome::Killed) && record.evidence.delivered;
+            if reached { runner.judge(plan, &record, learned, rules).found } else { Vec::new() }
+        });
+        for (plan, found) in plans.iter().zip(&results) {
+            self.known.entry(plan.clone()).or_default().extend(found.iter().cloned());
+        }
+        let found: Vec<Vec<Found>> = results.into_iter().flatten().collect();
+        self.runs += found.len();
+        found
+    }
+}
