@@ -194,8 +194,8 @@ pub(crate) struct OutputArguments {
 /// How the agent is terminated.
 #[derive(Debug, Args)]
 pub(crate) struct TerminateArguments {
-    /// What to do, and nothing else [default: TERM; a check without --at also tries
-    /// INT and the other ways programs are ended]
+    /// What to do, and nothing else [default: TERM; a check without --at and a fuzz also
+    /// try INT and other ways in which programs are ended]
     #[arg(long, value_name = "INJECTION", conflicts_with = "profile")]
     pub(crate) send: Option<Injection>,
     /// Terminate as this platform does, and in no other way
