@@ -63,6 +63,7 @@ fn by_signal(
     grace: &str,
 ) -> Found {
     let sent = words(signals);
+    let is = if sent.contains(" and ") { "are" } else { "is" };
     let names: BTreeSet<String> = signals.iter().map(ToString::to_string).collect();
     let names = Vec::from_iter(names).join(",");
     let subject = case.evidence.leader.map_or_else(|| "the agent".to_owned(), |_| "the agent's process".to_owned());
@@ -72,19 +73,19 @@ fn by_signal(
             return Found::new(
                 Code::SignalIgnored,
                 subject,
-                format!("{sent} is ignored: the agent ran on for {grace} until SIGKILL"),
+                format!("{sent} {is} ignored: the agent ran on for {grace} until SIGKILL"),
                 &[&names],
             )
-            .with_cause(Some(format!("{sent} is set to be ignored (SigIgn)")));
+            .with_cause(Some(format!("{sent} {is} set to be ignored (SigIgn)")));
         }
         if signals.iter().all(|signal| masks.blocks(*signal)) && !is_in_handler(case, signals, masks) {
             return Found::new(
                 Code::SignalIgnored,
                 subject,
-                format!("{sent} is blocked: the agent ran on for {grace} until SIGKILL"),
+                format!("{sent} {is} blocked: the agent ran on for {grace} until SIGKILL"),
                 &[&names],
             )
-            .with_cause(Some(format!("{sent} is in the agent's signal mask (SigBlk) and waits to be taken")));
+            .with_cause(Some(format!("{sent} {is} in the agent's signal mask (SigBlk), to be taken later")));
         }
         if case.evidence.pid1 && signals.iter().all(|signal| masks.takes_default(*signal)) {
             return Found::new(

@@ -85,6 +85,11 @@ impl Found {
         true
     }
 
+    /// Whether both say the same of the same thing, after whatever was done to the agent.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self.code == other.code && (self.subject == other.subject || self.clone().unify(&mut other.clone()))
+    }
+
     pub(crate) fn with_origin(mut self, origin: Option<Origin>) -> Self {
         self.origin = origin;
         self

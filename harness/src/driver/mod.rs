@@ -157,6 +157,8 @@ pub enum Timer {
     Wait,
     /// From the last injection to the KILL.
     Grace,
+    /// From an injection to the next point.
+    Next,
     /// From the KILL to the end of the agent.
     Die,
     /// For what is on its way out, once the agent has ended.

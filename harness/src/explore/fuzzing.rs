@@ -125,7 +125,8 @@ pub(super) fn fuzz(course: Course<'_>) -> Run {
         (trial, found, shows.unwrap_or_default())
     };
     streamed(jobs, AHEAD, &|| go_on() && !enough(), &mut random, &work);
-    let Random { tried, left, .. } = random;
+    let Random { tried, left, fuzzer, .. } = random;
+    let space = fuzzer.space();
     let mut about_trials = vec![format!("seed {}", wanted.seed)];
     if let Some(left) = left.filter(|left| *left > 0 && !enough()) {
         let why = if runner.interrupt.is_raised() { "interrupted" } else { "the time was up" };
@@ -139,6 +140,6 @@ pub(super) fn fuzz(course: Course<'_>) -> Run {
     let shrinking = Course { go_on: &in_time, ..course };
     let hasty = Check { settle: runner.check.settle / 4, ..runner.check.clone() };
     let quick = Runner { check: &hasty, ..*runner };
-    let mut refine = |gatherer: &mut Gatherer| Shrinker::new(shrinking, &quick, &space).shrink_all(gatherer);
+    let mut refine = |gatherer: &mut Gatherer| Shrinker::new(shrinking, &quick, space).shrink_all(gatherer);
     conclude(confirming, tried, about_trials, &mut refine)
 }

@@ -18,6 +18,8 @@ pub(super) struct Gathered {
     pub(super) plans: Vec<TrialPlan>,
     pub(super) informational: bool,
     pub(super) confirmed: Option<Confirmed>,
+    /// Which of all findings it turned out to be.
+    pub(super) is_same_as: Option<usize>,
 }
 
 /// All findings of a run.
@@ -35,6 +37,7 @@ impl Gatherer {
             plans: Vec::new(),
             informational: false,
             confirmed: None,
+            is_same_as: None,
         });
     }
 
@@ -70,6 +73,7 @@ impl Gatherer {
                     plans: vec![planned.plan.clone()],
                     informational: planned.informational,
                     confirmed: None,
+                    is_same_as: None,
                 }),
             }
         }
@@ -78,7 +82,29 @@ impl Gatherer {
 
     /// The fingerprint of one of all findings.
     pub(super) fn fingerprint(&self, index: usize) -> Option<String> {
-        self.all.get(index).map(|known| known.found.fingerprint.clone())
+        let known = self.all.get(index)?;
+        match known.is_same_as.filter(|same| *same < index) {
+            Some(same) => self.fingerprint(same),
+            None => Some(known.found.fingerprint.clone()),
+        }
+    }
+
+    /// Of findings that were made small, those that the same trial shows as the same are one.
+    pub(super) fn merge(&mut self) {
+        for index in 0..self.all.len() {
+            let (before, rest) = self.all.split_at_mut(index);
+            let Some(known) = rest.first_mut() else { return };
+            let same = |other: &Gathered| {
+                other.is_same_as.is_none()
+                    && known.plans.first().is_some_and(|plan| other.plans.first() == Some(plan))
+                    && other.found.is_like(&known.found)
+            };
+            let place = before.iter().position(same);
+            if let Some(other) = place.and_then(|place| before.get_mut(place)) {
+                other.hits += known.hits;
+                known.is_same_as = place;
+            }
+        }
     }
 
     /// Puts the surest trial of each finding first: one that shows many findings,
@@ -171,8 +197,12 @@ impl Gatherer {
         today: &str,
         replay: &dyn Fn(&Token) -> String,
     ) -> Vec<Finding> {
-        let mut findings: Vec<Finding> =
-            self.all.into_iter().map(|known| finding(known, tried, allows, today, replay)).collect();
+        let mut findings: Vec<Finding> = self
+            .all
+            .into_iter()
+            .filter(|known| known.is_same_as.is_none())
+            .map(|known| finding(known, tried, allows, today, replay))
+            .collect();
         findings.sort_by(|a, b| {
             b.severity.cmp(&a.severity).then_with(|| a.code.cmp(&b.code)).then_with(|| a.subject.cmp(&b.subject))
         });

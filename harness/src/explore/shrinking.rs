@@ -12,12 +12,13 @@ use quietus_reports::{Confirmed, Severity};
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// How often a plan is run to learn how often it shows a finding, before it is made small.
+/// So many of the plans that have shown a finding are tried for one that always does.
+const MOST_STARTS: usize = 16;
+/// How often each of them is run, and how often the one that is begun with.
+const RUNS_EACH: u32 = 3;
 const RUNS_BEFORE: u32 = 8;
-/// How often the smallest is run to say how often it does.
+/// How often the smallest is run to say how often it shows the finding.
 const RUNS_AFTER: u32 = 20;
-/// So many of the plans that have shown a finding are tried for one that does so again.
-const MOST_STARTS: usize = 3;
 /// So many runs say enough of a plan to begin with it.
 const ENOUGH: usize = 5;
 /// For one finding no more trials are run.
@@ -37,7 +38,7 @@ pub(super) struct Shrinker<'a> {
 
 /// How often something showed.
 fn hits(found: &Found, runs: &[Vec<Found>]) -> u32 {
-    let shows = |run: &&Vec<Found>| run.iter().any(|one| found.clone().unify(&mut one.clone()));
+    let shows = |run: &&Vec<Found>| run.iter().any(|one| found.is_like(one));
     u32::try_from(runs.iter().filter(shows).count()).unwrap_or(u32::MAX)
 }
 
@@ -56,18 +57,12 @@ impl<'a> Shrinker<'a> {
                 self.shrink_one(known);
             }
         }
+        gatherer.merge();
     }
 
     fn shrink_one(&mut self, known: &mut Gathered) {
-        let starts: Vec<TrialPlan> = known.plans.iter().take(MOST_STARTS).cloned().collect();
-        let start = starts.into_iter().find_map(|plan| {
-            let runs = self.run(self.course.runner, &plan, RUNS_BEFORE);
-            let hits = hits(&known.found, &runs);
-            (hits > 0).then(|| (plan, f64::from(hits) / runs.len() as f64))
-        });
         // What nobody sees again is told as such.
-        let Some((start, rate)) = start else { return };
-        let start = self.smaller_known(&known.found, rate).unwrap_or(start);
+        let Some((start, rate)) = self.begin(known) else { return };
         let space = self.space;
         let found = known.found.clone();
         let mut judge = |plans: &[TrialPlan]| self.judge(plans, &found, rate);
@@ -79,9 +74,12 @@ impl<'a> Shrinker<'a> {
             least = start.clone();
             runs = self.run(self.course.runner, &least, RUNS_AFTER);
         }
-        if runs.is_empty() {
-            return;
+        // What the smallest shows may be told in other words.
+        let Some(mut seen) = runs.iter().flatten().find(|one| found.is_like(one)).cloned() else { return };
+        if known.found.unify(&mut seen) {
+            seen.fingerprint.clone_from(&known.found.fingerprint);
         }
+        known.found = seen;
         if least != start {
             known.found.evidence.push(format!("made small from {}", Token(start)));
         }
@@ -92,6 +90,39 @@ impl<'a> Shrinker<'a> {
         known.plans.retain(|plan| *plan != least);
         known.points = vec![format!("{} at {}", least.injection_text(), least.point_text())];
         known.plans.insert(0, least);
+    }
+
+    /// The plan to begin with, and how often it shows the finding: of several the one that
+    /// does so most often, and of those the smallest.
+    fn begin(&mut self, known: &Gathered) -> Option<(TrialPlan, f64)> {
+        let mut starts = known.plans.clone();
+        starts.sort_by_cached_key(|plan| size(self.space, plan));
+        // What was confirmed comes first.
+        starts.retain(|plan| known.plans.first() != Some(plan));
+        starts.splice(0..0, known.plans.first().cloned());
+        starts.truncate(MOST_STARTS);
+        let mut best: Option<(TrialPlan, u32)> = None;
+        for few in starts.chunks(self.course.jobs.div_ceil(2).max(1)) {
+            let each = few.iter().flat_map(|plan| std::iter::repeat_n(plan.clone(), RUNS_EACH as usize));
+            self.run_each(self.quick, &each.collect::<Vec<_>>());
+            for plan in few {
+                let hits = hits(&known.found, self.known.get(plan).map_or(&[], Vec::as_slice));
+                if hits > 0 && best.as_ref().is_none_or(|(_, most)| hits > *most) {
+                    best = Some((plan.clone(), hits));
+                }
+            }
+            if best.as_ref().is_some_and(|(_, hits)| *hits >= RUNS_EACH) {
+                break;
+            }
+        }
+        let (plan, _) = best?;
+        let runs = self.run(self.course.runner, &plan, RUNS_BEFORE);
+        let hits = hits(&known.found, &runs);
+        let rate = f64::from(hits.max(1)) / runs.len().max(1) as f64;
+        match self.smaller_known(&known.found, rate) {
+            Some(smaller) => Some((smaller, rate)),
+            None => Some((plan, rate)),
+        }
     }
 
     /// The smallest plan that was run for another finding and shows this one as often.

@@ -38,7 +38,7 @@ pub(super) fn space(check: &Check, learned: &Learned, traced: bool) -> Space {
     }
     let grace = check.grace + if learned.kind == Kind::Job { scale.min(SHORT) } else { Duration::ZERO };
     let base = TrialPlan { acts: Vec::new(), grace, stdin: learned.stdin.clone(), pty: check.pty, pid1: check.pid1 };
-    Space { places, sends: sends(check, learned, scale), scale, traced, base }
+    Space { places, sends: sends(check, learned, scale), after: Vec::new(), scale, traced, base }
 }
 
 /// The moments before and after each call that was recorded, the edges of windows above all.

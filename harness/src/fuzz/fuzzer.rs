@@ -30,6 +30,9 @@ pub struct Fuzzer {
     known: HashSet<TrialPlan>,
 }
 
+/// No more moments after a termination are remembered.
+const MOST_AFTER: usize = 64;
+
 /// Of so many plans one owes nothing to those before.
 const FRESH: u64 = 4;
 
@@ -42,7 +45,7 @@ impl Fuzzer {
         Self { space, seed, guided, given: 0, guide: Guide::default(), known: HashSet::new() }
     }
 
-    /// What the plans are made of.
+    /// What the plans are made of, and the moments of cleanups that were met.
     pub fn space(&self) -> &Space {
         &self.space
     }
@@ -86,6 +89,10 @@ impl Fuzzer {
     /// Takes what the trial of a plan has shown; says what of it is new.
     pub fn learn(&mut self, plan: &TrialPlan, learned: Learned) -> Option<String> {
         let Learned { shows, after } = learned;
+        let room = MOST_AFTER.saturating_sub(self.space.after.len());
+        let new: Vec<PointSpec> =
+            after.iter().filter(|at| !self.space.after.contains(at)).take(room).cloned().collect();
+        self.space.after.extend(new);
         self.guide.learn(shows, || (plan.clone(), after))
     }
 }
@@ -102,6 +109,7 @@ mod tests {
         Space {
             places: vec![at("start"), at("syscall:mkdir@exit"), at("syscall:openat@exit#7"), at("syscall:rmdir@enter")],
             sends: ["TERM", "INT", "TERM@all"].map(|send| send.parse().expect("an injection")).to_vec(),
+            after: Vec::new(),
             scale: Duration::from_millis(64),
             traced: true,
             base: TrialPlan {

@@ -32,7 +32,17 @@ fn micros(span: Duration) -> u64 {
 fn of_act(space: &Space, act: &Act) -> u64 {
     match space.position(&act.at) {
         Some(place) => place as u64,
-        None => act.at.iter().map(of_point).sum(),
+        None => act.at.iter().map(|spec| of_spec(space, spec)).sum(),
+    }
+}
+
+/// Moments of the cleanup come after all places.
+const CLEANUP: u64 = 1 << 16;
+
+fn of_spec(space: &Space, spec: &PointSpec) -> u64 {
+    match space.after.iter().position(|after| after == spec) {
+        Some(place) => CLEANUP + place as u64,
+        None => of_point(spec),
     }
 }
 
@@ -97,13 +107,16 @@ pub fn smaller(space: &Space, plan: &TrialPlan) -> Vec<TrialPlan> {
     earlier(space, plan, &mut found);
     shorter(plan, &mut found);
     plainer(plan, &mut found);
-    found.retain(|candidate| candidate.terminates() && is_sound(candidate));
+    found.iter_mut().for_each(ground);
+    found.retain(|candidate| candidate.terminates() && candidate.acts.first().is_some_and(|act| !act.at.is_empty()));
     found
 }
 
 /// The first point of all must not count from what is not there.
-fn is_sound(plan: &TrialPlan) -> bool {
-    plan.acts.first().is_some_and(|act| act.at.first().is_some_and(|spec| !spec.relative))
+fn ground(plan: &mut TrialPlan) {
+    if let Some(first) = plan.acts.first_mut().and_then(|act| act.at.first_mut()) {
+        first.relative = false;
+    }
 }
 
 fn with_act(plan: &TrialPlan, index: usize, change: impl FnOnce(&mut Act)) -> TrialPlan {
@@ -171,6 +184,10 @@ fn earlier(space: &Space, plan: &TrialPlan, found: &mut Vec<TrialPlan>) {
             before.sort_by_key(|(position, _)| *position);
             found.extend(before.iter().map(|(_, place)| with_act(plan, index, |act| act.at.clone_from(&place.at))));
         }
+        if index > 0 {
+            // The same as early as can be in the cleanup, and by an event and not by a time.
+            found.extend(space.after.iter().map(|at| with_act(plan, index, |act| act.at = vec![at.clone()])));
+        }
         for (place, spec) in act.at.iter().enumerate() {
             let put = |point: PointSpec| with_act(plan, index, |act| act.at[place] = point);
             let less =
@@ -207,6 +224,18 @@ fn shorter(plan: &TrialPlan, found: &mut Vec<TrialPlan>) {
 
 fn plainer(plan: &TrialPlan, found: &mut Vec<TrialPlan>) {
     let plain = Step::Signal(Signal::TERM, Target::Leader);
+    // All at once: the second signal may have to be the same as the first.
+    for signal in PLAIN.into_iter().take(3) {
+        let same = |step: &Step| match step {
+            Step::Signal(Signal::STOP | Signal::CONT, _) | Step::Wait(_) | Step::Delay(_) | Step::Fault(_) => *step,
+            _ => Step::Signal(signal, Target::Leader),
+        };
+        let acts = plan.acts.iter().map(|act| {
+            let send = Injection::new(act.send.steps().iter().map(same).collect());
+            Act { send: send.unwrap_or_else(|_| act.send.clone()), ..act.clone() }
+        });
+        found.push(TrialPlan { acts: acts.collect(), ..plan.clone() });
+    }
     for (index, act) in plan.acts.iter().enumerate() {
         for (place, step) in act.send.steps().iter().enumerate() {
             let mut instead = Vec::new();

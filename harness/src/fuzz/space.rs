@@ -21,6 +21,8 @@ pub struct Space {
     pub places: Vec<Place>,
     /// Single ways to terminate it, the plainest first.
     pub sends: Vec<Injection>,
+    /// Moments that it was seen to come to once it was terminated, in their order.
+    pub after: Vec<PointSpec>,
     /// At least as long as it runs: times are drawn up to that.
     pub scale: Duration,
     /// Whether it is traced, so that it can be held at a system call.

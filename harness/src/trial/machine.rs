@@ -185,6 +185,8 @@ impl Machine {
                     done(Outcome::Missed)
                 }
             }
+            // One that was terminated has its grace, whatever else was to be done to it.
+            (State::Reaching { op }, Event::Timer(Timer::Next)) if self.terminates_before(*op) => self.kill(),
             (State::Reaching { op }, Event::Timer(Timer::Reach)) => {
                 if self.acts_before(*op) {
                     self.kill()
@@ -274,6 +276,12 @@ impl Machine {
         self.ops.iter().take(op).any(|op| matches!(op, Op::Do(step) if step.acts()))
     }
 
+    /// Whether something was done by then that is meant to end the agent.
+    fn terminates_before(&self, op: usize) -> bool {
+        let terminates = |op: &Op| matches!(op, Op::Do(step) if step.acts() && !matches!(step, Step::Fault(_)));
+        self.ops.iter().take(op).any(terminates)
+    }
+
     /// Does what can be done at once from an operation on.
     fn advance(&self, from: usize) -> Next {
         let mut actions = Vec::new();
@@ -282,6 +290,9 @@ impl Machine {
                 Op::Reach(PointSpec { point: Point::Start, .. }) => {}
                 Op::Reach(spec) => {
                     actions.push(Action::Arm { op: index, spec: spec.clone() });
+                    if self.terminates_before(index) {
+                        actions.push(Action::SetTimer(Timer::Next, self.grace));
+                    }
                     return (State::Reaching { op: index }, actions);
                 }
                 Op::Do(Step::Wait(span)) => {

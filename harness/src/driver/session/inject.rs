@@ -123,6 +123,9 @@ impl<P: Place> TrialSession<P> {
     }
 
     pub(super) fn kill_leader(&mut self) {
+        // Whoever comes to the point only now is not to be held there: its tracer, who waits
+        // for what is to be done, would not see it end.
+        self.armed = None;
         if let Some(leader) = &self.leader {
             let _ = send_signal(&leader.directory, Signal::KILL.number());
         }

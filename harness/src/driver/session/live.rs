@@ -347,8 +347,10 @@ impl<P: Place> TrialSession<P> {
                     if self.armed.take().is_some() {
                         self.say(Event::Reached(op));
                     } else {
-                        // The agent ended first, and one that it left came to the point.
+                        // The agent ended first, or was killed, and somebody came to the point.
+                        // No event follows from that, so it is let go here.
                         self.go_on = Some(Release::AtOnce);
+                        self.release();
                     }
                 }
                 // Not held at its start, an agent is terminated a moment later.

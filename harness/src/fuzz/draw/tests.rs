@@ -13,6 +13,7 @@ fn space(traced: bool) -> Space {
     Space {
         places: vec![place("start", 1), place("syscall:mkdir@exit", 8), place("syscall:close@exit#7", 1)],
         sends: ["TERM", "INT", "parent-death"].map(|send| send.parse().expect("an injection")).to_vec(),
+        after: Vec::new(),
         scale: Duration::from_millis(16),
         traced,
         base: TrialPlan {

@@ -21,6 +21,7 @@ fn space() -> Space {
             place("syscall:rmdir@exit", 12),
         ],
         sends: ["TERM", "INT"].map(|send| send.parse().expect("an injection")).to_vec(),
+        after: Vec::new(),
         scale: Duration::from_millis(64),
         traced: true,
         base: TrialPlan {

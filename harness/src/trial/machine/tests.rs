@@ -47,6 +47,30 @@ fn look(alive: usize, busy: bool, listens: bool) -> Event {
 }
 
 #[test]
+fn who_was_terminated_has_its_grace_though_another_point_was_to_come() {
+    let act = |at: &str, send: &str| Act {
+        at: vec![at.parse().expect("a point")],
+        send: send.parse().expect("an injection"),
+    };
+    let plan = |first: &str| TrialPlan {
+        acts: vec![act("start", first), act("+idle", "TERM")],
+        grace: Duration::from_secs(5),
+        stdin: Stdin::Closed,
+        pty: false,
+        pid1: false,
+    };
+    let wait = Action::SetTimer(Timer::Next, Duration::from_secs(5));
+    let (state, actions) = follow(&Machine::new(&plan("INT"), limits()), &[Event::Started, Event::Timer(Timer::Next)]);
+    assert!(actions[1].contains(&wait), "{actions:?}");
+    assert_eq!(state, State::Killing);
+    // A call that is to fail, or a delay, asks nobody to end.
+    for first in ["fault:unlink=EIO", "delay:2ms"] {
+        let (state, actions) = follow(&Machine::new(&plan(first), limits()), &[Event::Started]);
+        assert!(!actions[1].contains(&wait) && matches!(state, State::Reaching { .. }), "{actions:?}");
+    }
+}
+
+#[test]
 fn a_plain_trial_goes_from_point_to_quiet() {
     let machine = machine(&["output:/x/"], "TERM");
     let (state, actions) = follow(&machine, &[Event::Started, Event::Reached(0), ENDED, Event::Quiet]);
@@ -177,6 +201,7 @@ fn events() -> Vec<Event> {
             Timer::Wait,
             Timer::Grace,
             Timer::Die,
+            Timer::Next,
             Timer::Settle,
             Timer::Linger,
             Timer::Horizon,
