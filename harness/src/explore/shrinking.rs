@@ -62,10 +62,10 @@ impl<'a> Shrinker<'a> {
 
     fn shrink_one(&mut self, known: &mut Gathered) {
         // What nobody sees again is told as such.
-        let Some((start, rate)) = self.begin(known) else { return };
+        let Some((start, mut rate)) = self.begin(known) else { return };
         let space = self.space;
         let found = known.found.clone();
-        let mut judge = |plans: &[TrialPlan]| self.judge(plans, &found, rate);
+        let mut judge = |plans: &[TrialPlan]| self.judge(plans, &found, &mut rate);
         let shrunk = shrink(start.clone(), &|plan| size(space, plan), &|plan| smaller(space, plan), &mut judge);
         let mut least = shrunk.least;
         let mut runs = self.run(self.course.runner, &least, RUNS_AFTER);
@@ -134,7 +134,8 @@ impl<'a> Shrinker<'a> {
     }
 
     /// Whether a plan shows a finding about as often as before, said as soon as it is sure.
-    fn judge(&mut self, plans: &[TrialPlan], found: &Found, rate: f64) -> Judgement {
+    /// What shows it more often than all before sets the rate for those that follow.
+    fn judge(&mut self, plans: &[TrialPlan], found: &Found, rate: &mut f64) -> Judgement {
         let Some(plan) = plans.first() else { return Judgement::Stop };
         if !self.known.contains_key(plan) {
             // Most candidates pass, and trials mostly wait: so several are begun at once.
@@ -143,19 +144,25 @@ impl<'a> Shrinker<'a> {
             let twice = begun.iter().flat_map(|plan| [plan.clone(), plan.clone()]);
             self.run_each(self.quick, &twice.collect::<Vec<_>>());
         }
-        let mut test = Sequential::keeps(rate);
-        let mut told = 0;
+        let mut test = Sequential::keeps(*rate);
+        let (mut told, mut shown) = (0, 0);
         loop {
             let runs = self.known.entry(plan.clone()).or_default();
             for run in runs.iter().skip(told) {
+                let shows = hits(found, std::slice::from_ref(run)) > 0;
                 told += 1;
-                match test.ran(hits(found, std::slice::from_ref(run)) > 0) {
+                shown += usize::from(shows);
+                match test.ran(shows) {
+                    Some(true) if told >= ENOUGH => {
+                        *rate = rate.max(shown as f64 / told as f64);
+                        return Judgement::Fails;
+                    }
                     Some(true) => return Judgement::Fails,
                     Some(false) => return Judgement::Passes,
                     None => {}
                 }
             }
-            let more = u32::try_from(self.course.jobs).unwrap_or(u32::MAX).clamp(2, 4);
+            let more = u32::try_from(self.course.jobs).unwrap_or(u32::MAX).clamp(2, 8);
             if self.runs >= MOST_RUNS || self.run(self.quick, plan, more).is_empty() {
                 return Judgement::Stop;
             }
