@@ -29,8 +29,14 @@ fn evidence(files: usize, prefix: &str) -> Evidence {
 
 fn benches(criterion: &mut Criterion) {
     let act = Act { at: vec!["start".parse().expect("a point")], send: Injection::signal(Signal::TERM) };
-    let plan =
-        TrialPlan { acts: vec![act], grace: Duration::from_secs(5), stdin: Stdin::Closed, pty: false, pid1: false };
+    let plan = TrialPlan {
+        acts: vec![act],
+        grace: Duration::from_secs(5),
+        stdin: Stdin::Closed,
+        pty: false,
+        pid1: false,
+        noise: quietus::model::Noise::NONE,
+    };
     let rules = Rules::of_kind(Kind::Job);
     for (group, prefix) in [("audit, files the control leaves too", "f"), ("audit, files it does not", "g")] {
         let mut group = criterion.benchmark_group(group);

@@ -35,6 +35,7 @@ impl Place {
             stdin: Stdin::Closed,
             pty: false,
             pid1: false,
+            noise: quietus::model::Noise::NONE,
         };
         let request = Request {
             command: command.iter().map(Into::into).collect(),

@@ -238,6 +238,7 @@ fn stacks(directory: &Path, command: &[&str], at: &str) -> Result<Vec<Vec<String
             stdin: Stdin::Closed,
             pty: false,
             pid1: false,
+            noise: quietus::model::Noise::NONE,
         },
         keep: Vec::new(),
         record: false,

@@ -40,6 +40,7 @@ fn plan(acts: &[(&str, &str)]) -> TrialPlan {
         stdin: Stdin::Closed,
         pty: false,
         pid1: false,
+        noise: quietus::model::Noise::NONE,
     }
 }
 

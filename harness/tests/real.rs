@@ -150,7 +150,14 @@ fn run(real: &Real, change: impl FnOnce(&mut Check)) -> Result<Run, Failed> {
 fn exact(real: &Real, truth: &Truth) -> Result<(), Failed> {
     let run = run(real, |wanted| {
         let act = Act { at: vec![truth.at.parse().expect("a point")], send: truth.send.parse().expect("an injection") };
-        let plan = TrialPlan { acts: vec![act], grace: wanted.grace, stdin: Stdin::Closed, pty: real.pty, pid1: false };
+        let plan = TrialPlan {
+            acts: vec![act],
+            grace: wanted.grace,
+            stdin: Stdin::Closed,
+            pty: real.pty,
+            pid1: false,
+            noise: quietus::model::Noise::NONE,
+        };
         wanted.trials = vec![Planned { label: "as asked".to_owned(), plan, informational: false }];
     })?;
     if let Some(trial) = run.trials.iter().find(|trial| !matches!(trial.outcome, Outcome::Ended | Outcome::Killed)) {

@@ -74,6 +74,7 @@ fn exactly(wanted: &Check, at: Vec<PointSpec>) -> Planned {
         stdin: Stdin::Closed,
         pty: wanted.pty,
         pid1: wanted.pid1,
+        noise: quietus::model::Noise::NONE,
     };
     Planned { label: "as asked".to_owned(), plan, informational: false }
 }

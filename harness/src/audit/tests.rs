@@ -46,6 +46,7 @@ fn ran_on(before: SignalMasks, after: SignalMasks) -> Vec<Code> {
         stdin: Stdin::Closed,
         pty: false,
         pid1: false,
+        noise: crate::model::Noise::NONE,
     };
     let (expected, rules) = (Expected::default(), Rules::of_kind(Kind::Job));
     let case = Case { plan: &plan, killed: true, evidence: &evidence, expected: &expected, rules: &rules, held: &[] };

@@ -65,7 +65,7 @@ pub struct Recorded {
 }
 
 fn plan(check: &Check, stdin: Stdin, acts: Vec<Act>) -> TrialPlan {
-    TrialPlan { acts, grace: check.grace, stdin, pty: check.pty, pid1: check.pid1 }
+    TrialPlan { acts, grace: check.grace, stdin, pty: check.pty, pid1: check.pid1, noise: crate::model::Noise::NONE }
 }
 
 fn at(point: Point, send: Injection) -> Vec<Act> {

@@ -66,6 +66,7 @@ impl Check {
                     stdin: Stdin::Closed,
                     pty,
                     pid1,
+                    noise: crate::model::Noise::NONE,
                 };
                 Planned { label: "script".to_owned(), plan, informational: script.informational }
             })

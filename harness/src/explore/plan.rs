@@ -99,6 +99,7 @@ pub fn default_set(learned: &Learned, wanted: &Wanted) -> Vec<Planned> {
             stdin: learned.stdin.clone(),
             pty: wanted.pty,
             pid1: wanted.pid1,
+            noise: crate::model::Noise::NONE,
         };
         if !set.iter().any(|planned| planned.plan == plan) {
             set.push(Planned { label: label.to_owned(), plan, informational });

@@ -37,7 +37,14 @@ pub(super) fn space(check: &Check, learned: &Learned, traced: bool) -> Space {
         places.push(Place { at: vec![rest], weight: EDGE * 2, window: None });
     }
     let grace = check.grace + if learned.kind == Kind::Job { scale.min(SHORT) } else { Duration::ZERO };
-    let base = TrialPlan { acts: Vec::new(), grace, stdin: learned.stdin.clone(), pty: check.pty, pid1: check.pid1 };
+    let base = TrialPlan {
+        acts: Vec::new(),
+        grace,
+        stdin: learned.stdin.clone(),
+        pty: check.pty,
+        pid1: check.pid1,
+        noise: crate::model::Noise::NONE,
+    };
     Space { places, sends: sends(check, learned, scale), after: Vec::new(), scale, traced, base }
 }
 

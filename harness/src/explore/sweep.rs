@@ -56,7 +56,14 @@ pub(super) fn moment(point: Option<SyscallPoint>) -> PointSpec {
 impl Sweep {
     /// A trial with these acts.
     pub(super) fn trial(&self, label: String, acts: Vec<Act>) -> Planned {
-        let plan = TrialPlan { acts, grace: self.grace, stdin: self.stdin.clone(), pty: self.pty, pid1: self.pid1 };
+        let plan = TrialPlan {
+            acts,
+            grace: self.grace,
+            stdin: self.stdin.clone(),
+            pty: self.pty,
+            pid1: self.pid1,
+            noise: crate::model::Noise::NONE,
+        };
         Planned { label, plan, informational: false }
     }
 

@@ -2,10 +2,10 @@
 //! something new. They lean to what matters: the edges of windows, the cleanup.
 
 use super::space::Space;
-use crate::model::{Act, Fault, Injection, Point, PointSpec, Side, Signal, Step, Target, TrialPlan};
+use crate::model::{Act, Fault, Injection, Noise, Point, PointSpec, Side, Signal, Step, Target, TrialPlan};
 use proptest::collection::vec;
 use proptest::option;
-use proptest::prelude::{BoxedStrategy, Just, Strategy, prop_oneof};
+use proptest::prelude::{BoxedStrategy, Just, Strategy, any, prop_oneof};
 use proptest::sample::select;
 use proptest::strategy::Union;
 use std::time::Duration;
@@ -120,15 +120,22 @@ fn delayed(space: &Space, plan: TrialPlan) -> BoxedStrategy<TrialPlan> {
         .boxed()
 }
 
+/// None most often: an agent that is disturbed shows less of what it does by itself.
+fn noises() -> impl Strategy<Value = Noise> {
+    let some = (any::<bool>(), prop_oneof![2 => Just(0u8), 1 => Just(10u8), 1 => Just(Noise::MOST_NICE)], 0u8..3);
+    let some = some.prop_map(|(one_cpu, nice, neighbours)| Noise { one_cpu, nice, neighbours });
+    prop_oneof![9 => Just(Noise::NONE), 1 => some]
+}
+
 /// A plan that owes nothing to others.
 pub fn fresh(space: &Space) -> BoxedStrategy<TrialPlan> {
     let base = space.base.clone();
-    let acts = (places(space), ends(space), vec(later(space, &[]), 0..MOST_ACTS - 1), 0..10u32);
-    let plans = acts.prop_map(move |(at, send, later, few)| {
+    let acts = (places(space), ends(space), vec(later(space, &[]), 0..MOST_ACTS - 1), 0..10u32, noises());
+    let plans = acts.prop_map(move |(at, send, later, few, noise)| {
         // Half of the plans terminate once.
         let more = later.into_iter().take(if few < 5 { 0 } else { MOST_ACTS });
         let acts = std::iter::once(Act { at, send }).chain(more).collect();
-        TrialPlan { acts, ..base.clone() }
+        TrialPlan { acts, noise, ..base.clone() }
     });
     plans.boxed()
 }
@@ -171,6 +178,8 @@ pub fn changed(space: &Space, from: &TrialPlan, after: &[PointSpec]) -> BoxedStr
     };
     steps.push((2, other_send.boxed()));
     steps.push((1, stretched(from)));
+    let from_here = from.clone();
+    steps.push((1, noises().prop_map(move |noise| TrialPlan { noise, ..from_here.clone() }).boxed()));
     if space.traced {
         steps.push((1, delayed(space, from.clone())));
     }

@@ -118,6 +118,7 @@ mod tests {
                 stdin: Stdin::Closed,
                 pty: false,
                 pid1: false,
+                noise: crate::model::Noise::NONE,
             },
         }
     }

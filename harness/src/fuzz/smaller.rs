@@ -2,7 +2,7 @@
 //! times, then plainer signals.
 
 use super::space::Space;
-use crate::model::{Act, Injection, Point, PointSpec, Signal, Step, SyscallPoint, Target, TrialPlan};
+use crate::model::{Act, Injection, Noise, Point, PointSpec, Signal, Step, SyscallPoint, Target, TrialPlan};
 use std::cmp::Reverse;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use std::time::Duration;
 pub struct Size {
     acts: usize,
     steps: usize,
+    noise: u64,
     specs: usize,
     points: u64,
     times: u64,
@@ -79,6 +80,10 @@ fn of_step(step: Step) -> u64 {
     }
 }
 
+fn of_noise(noise: Noise) -> u64 {
+    u64::from(noise.one_cpu) * 1000 + u64::from(noise.neighbours) * 100 + u64::from(noise.nice)
+}
+
 fn steps(plan: &TrialPlan) -> impl Iterator<Item = Step> + '_ {
     plan.acts.iter().flat_map(|act| act.send.steps()).copied()
 }
@@ -92,6 +97,7 @@ pub fn size(space: &Space, plan: &TrialPlan) -> Size {
     Size {
         acts: plan.acts.len(),
         steps: steps(plan).count(),
+        noise: of_noise(plan.noise),
         specs: plan.acts.iter().map(|act| act.at.len()).sum(),
         points: plan.acts.iter().map(|act| of_act(space, act)).sum(),
         times: steps(plan).map(span).sum(),
@@ -104,6 +110,7 @@ pub fn smaller(space: &Space, plan: &TrialPlan) -> Vec<TrialPlan> {
     let mut found = Vec::new();
     fewer_acts(plan, &mut found);
     fewer_steps(plan, &mut found);
+    quieter(plan, &mut found);
     earlier(space, plan, &mut found);
     shorter(plan, &mut found);
     plainer(plan, &mut found);
@@ -171,6 +178,18 @@ fn fewer_steps(plan: &TrialPlan, found: &mut Vec<TrialPlan>) {
             }));
         }
     }
+}
+
+fn quieter(plan: &TrialPlan, found: &mut Vec<TrialPlan>) {
+    let noise = plan.noise;
+    let less = [
+        Noise::NONE,
+        Noise { one_cpu: false, ..noise },
+        Noise { neighbours: 0, ..noise },
+        Noise { neighbours: noise.neighbours.saturating_sub(1), ..noise },
+        Noise { nice: 0, ..noise },
+    ];
+    found.extend(less.into_iter().filter(|less| *less != noise).map(|noise| TrialPlan { noise, ..plan.clone() }));
 }
 
 fn earlier(space: &Space, plan: &TrialPlan, found: &mut Vec<TrialPlan>) {

@@ -1,6 +1,6 @@
 //! One trial as it is planned: points, what is done at each, and how it ends.
 
-use super::{Injection, PointSpec, Step};
+use super::{Injection, Noise, PointSpec, Step};
 use std::fmt;
 use std::time::Duration;
 
@@ -54,6 +54,8 @@ pub struct TrialPlan {
     pub pty: bool,
     /// Whether the agent is PID 1.
     pub pid1: bool,
+    /// What disturbs its timing.
+    pub noise: Noise,
 }
 
 impl TrialPlan {
@@ -71,9 +73,10 @@ impl TrialPlan {
         acts.join(", then ")
     }
 
-    /// The injections, as text.
+    /// The injections, and what disturbs the agent, as text.
     pub fn injection_text(&self) -> String {
-        joined(&self.acts.iter().map(|act| &act.send).collect::<Vec<_>>(), " … ")
+        let sent = joined(&self.acts.iter().map(|act| &act.send).collect::<Vec<_>>(), " … ");
+        if self.noise.is_some() { format!("{sent} {}", self.noise) } else { sent }
     }
 }
 

@@ -5,7 +5,7 @@
 //! `at` belongs to the next `send`. The agent is not in the token: it is what
 //! the token is replayed against.
 
-use super::{Act, Injection, Stdin, StdinThen, TrialPlan, format_span, parse_span};
+use super::{Act, Injection, Noise, Stdin, StdinThen, TrialPlan, format_span, parse_span};
 use std::fmt;
 use std::str::FromStr;
 
@@ -64,6 +64,12 @@ fn decode(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
+/// A number from 1 up to the most there may be.
+fn number(text: &str, most: u8) -> Result<u8, String> {
+    let read = text.parse().ok().filter(|number| (1..=most).contains(number));
+    read.ok_or_else(|| format!("it is a number from 1 to {most}"))
+}
+
 impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plan = &self.0;
@@ -85,6 +91,15 @@ impl fmt::Display for Token {
         }
         if plan.pid1 {
             words.push(("pid1", "yes".to_owned()));
+        }
+        if plan.noise.one_cpu {
+            words.push(("cpus", "1".to_owned()));
+        }
+        if plan.noise.nice > 0 {
+            words.push(("nice", plan.noise.nice.to_string()));
+        }
+        if plan.noise.neighbours > 0 {
+            words.push(("busy", plan.noise.neighbours.to_string()));
         }
         f.write_str(VERSION)?;
         for (key, value) in words {
@@ -109,6 +124,7 @@ impl FromStr for Token {
             stdin: Stdin::Closed,
             pty: false,
             pid1: false,
+            noise: Noise::NONE,
         };
         let mut at = Vec::new();
         let mut grace = None;
@@ -130,6 +146,9 @@ impl FromStr for Token {
                 "file" => plan.stdin = Stdin::File(value),
                 "pty" if value == "yes" => plan.pty = true,
                 "pid1" if value == "yes" => plan.pid1 = true,
+                "cpus" if value == "1" => plan.noise.one_cpu = true,
+                "nice" => plan.noise.nice = number(&value, Noise::MOST_NICE).map_err(wrong)?,
+                "busy" => plan.noise.neighbours = number(&value, Noise::MOST_NEIGHBOURS).map_err(wrong)?,
                 _ => return Err(wrong("this version does not know it".to_owned())),
             }
         }
@@ -186,12 +205,13 @@ mod tests {
     }
 
     prop_compose! {
-        fn plans()(acts in prop::collection::vec((prop::collection::vec(text_points(), 0..3), injections()), 0..3), grace in 0u64..100_000, stdin in stdins(), pty: bool, pid1: bool) -> TrialPlan {
+        fn plans()(acts in prop::collection::vec((prop::collection::vec(text_points(), 0..3), injections()), 0..3), grace in 0u64..100_000, stdin in stdins(), pty: bool, pid1: bool, noise in (any::<bool>(), 0u8..=19, 0u8..=4)) -> TrialPlan {
+            let noise = Noise { one_cpu: noise.0, nice: noise.1, neighbours: noise.2 };
             let acts = acts.into_iter().map(|(at, send)| Act {
                 at: at.iter().map(|p| p.parse().expect("a point")).collect(),
                 send: send.parse().expect("an injection"),
             }).collect();
-            TrialPlan { acts, grace: std::time::Duration::from_millis(grace), stdin, pty, pid1 }
+            TrialPlan { acts, grace: std::time::Duration::from_millis(grace), stdin, pty, pid1, noise }
         }
     }
 
@@ -218,6 +238,7 @@ mod tests {
             "q1/at=strat/send=TERM",
             "q1/at=start/send=TREM/grace=1s",
             "q1/send=TERM/grace=1s/colour=red",
+            "q1/at=start/send=TERM/grace=1s/nice=20",
             "q1/at=%zz",
             "q1/at=start/grace=1s",
             "q1/at=start/send=TERM",

@@ -431,10 +431,28 @@ pub(super) fn become_program(program: &Program, terminal: Option<RawFd>) -> i32 
     close_on_exec_from(3);
     no_core_dumps();
     reset_signals();
+    disturb(program);
     if let Some(hold) = &program.hold
         && let Err(errno) = hold.wait()
     {
         return errno.raw_os_error();
     }
     program.exec()
+}
+
+/// Lets a program run on one CPU, and give way to others. That it cannot be done, where the
+/// system has taken that CPU away meanwhile, changes nothing but times.
+fn disturb(program: &Program) {
+    if let Some(cpu) = program.cpu {
+        // SAFETY: a set of CPUs is plain memory, and empty when it is all zero.
+        let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+        // SAFETY: a CPU beyond the set is passed over.
+        unsafe { libc::CPU_SET(cpu, &mut set) };
+        // SAFETY: the set is as large as is said.
+        unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) };
+    }
+    if program.nice > 0 {
+        // SAFETY: takes numbers.
+        unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, program.nice) };
+    }
 }

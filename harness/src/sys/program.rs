@@ -45,6 +45,10 @@ pub struct Program {
     pub(super) input: Option<CString>,
     /// Where it waits for its tracer.
     pub(super) hold: Option<Hold>,
+    /// The only CPU that it may use.
+    pub(super) cpu: Option<usize>,
+    /// How much it gives way to others (nice(1)).
+    pub(super) nice: i32,
     path: CString,
     argv: Vec<CString>,
     environment: Vec<CString>,
@@ -197,7 +201,19 @@ impl Program {
             })
             .collect::<Result<Vec<_>, _>>()?;
         let (argv_pointers, environment_pointers) = (Pointers::to(&argv), Pointers::to(&environment));
-        Ok(Self { role, stdio, input: None, hold: None, path, argv, environment, argv_pointers, environment_pointers })
+        Ok(Self {
+            role,
+            stdio,
+            input: None,
+            hold: None,
+            cpu: None,
+            nice: 0,
+            path,
+            argv,
+            environment,
+            argv_pointers,
+            environment_pointers,
+        })
     }
 
     /// Has it read this file, opened where it runs.
@@ -213,6 +229,11 @@ impl Program {
     /// the gate must lie above descriptor 2 and stay open until the program is started.
     pub fn trace_by(&mut self, gate: RawFd, filter: Option<Filter>) {
         self.hold = Some(Hold { gate, filter });
+    }
+
+    /// Has it run on one CPU only, and give way to others as nice(1) says.
+    pub fn disturb(&mut self, cpu: Option<usize>, nice: u8) {
+        (self.cpu, self.nice) = (cpu, nice.into());
     }
 
     /// Replaces the calling process; returns the errno when that fails.

@@ -206,6 +206,7 @@ impl CommandAgent {
                 stdin: Stdin::Closed,
                 pty: wanted.pty,
                 pid1: wanted.pid1,
+                noise: crate::model::Noise::NONE,
             },
             informational: false,
         });

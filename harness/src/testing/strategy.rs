@@ -80,6 +80,7 @@ pub fn plans(within: Duration) -> impl Strategy<Value = TrialPlan> {
         stdin: Stdin::Closed,
         pty: false,
         pid1: false,
+        noise: crate::model::Noise::NONE,
     })
 }
 

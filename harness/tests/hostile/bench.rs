@@ -190,7 +190,14 @@ impl Agent<'_> {
     }
 
     pub(crate) fn plan(&self) -> TrialPlan {
-        TrialPlan { acts: self.acts.clone(), grace: self.grace, stdin: self.stdin.clone(), pty: false, pid1: false }
+        TrialPlan {
+            acts: self.acts.clone(),
+            grace: self.grace,
+            stdin: self.stdin.clone(),
+            pty: false,
+            pid1: false,
+            noise: quietus::model::Noise::NONE,
+        }
     }
 
     pub(crate) fn driver(&self) -> FullDriver {

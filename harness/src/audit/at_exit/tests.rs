@@ -112,6 +112,7 @@ fn titles(evidence: &Evidence, expected: &Expected) -> Vec<String> {
         stdin: Stdin::Closed,
         pty: false,
         pid1: false,
+        noise: crate::model::Noise::NONE,
     };
     let rules = Rules::of_kind(Kind::Job);
     let case = Case { plan: &plan, killed: false, evidence, expected, rules: &rules, held: &[] };

@@ -87,7 +87,8 @@ impl Agent {
     fn judged<T>(&self, judge: impl FnOnce(Case<'_>) -> T) -> T {
         let act = Act { at: Vec::new(), send: self.send.parse().expect("an injection") };
         let (grace, stdin) = (Duration::from_secs(5), Stdin::Closed);
-        let plan = TrialPlan { acts: vec![act], grace, stdin, pty: false, pid1: false };
+        let plan =
+            TrialPlan { acts: vec![act], grace, stdin, pty: false, pid1: false, noise: crate::model::Noise::NONE };
         judge(Case {
             plan: &plan,
             killed: false,

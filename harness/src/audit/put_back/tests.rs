@@ -60,6 +60,7 @@ fn told(evidence: &Evidence, expected: &Expected, kind: Kind, survivors: Vec<Sur
         stdin: Stdin::Closed,
         pty: false,
         pid1: false,
+        noise: crate::model::Noise::NONE,
     };
     let rules = Rules { survivors, ..Rules::of_kind(kind) };
     let found = audit(Case { plan: &plan, killed: false, evidence, expected, rules: &rules, held: &[] });

@@ -1,5 +1,6 @@
 //! One trial in its place: a single loop over everything that can happen.
 
+use super::neighbours::Neighbours;
 use super::open::AGENT;
 use super::output::OutputFollower;
 use super::place::Place;
@@ -117,6 +118,8 @@ pub(in crate::driver) struct TrialSession<P> {
     pub(super) second: Option<Second>,
     /// What was seen before its second start.
     pub(super) earlier: Option<Earlier>,
+    /// Who takes time from it, where its timing is to be disturbed.
+    pub(super) neighbours: Option<Neighbours>,
 }
 
 impl<P: Place> TrialSession<P> {
@@ -155,6 +158,7 @@ impl<P: Place> TrialSession<P> {
             roles: Roles::default(),
             evidence,
             armed: None,
+            neighbours: None,
             follower: OutputFollower::new(&request.plan, &request.keep),
             screen: ScreenScanner::default(),
             modes,

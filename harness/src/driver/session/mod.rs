@@ -4,6 +4,7 @@
 mod connect;
 mod inject;
 mod live;
+mod neighbours;
 mod observe;
 mod open;
 mod output;

@@ -1,6 +1,7 @@
 //! Makes the place for one trial: programs, streams, a cell, and `prepare`.
 
 use super::live::TrialSession;
+use super::neighbours::{Neighbours, any_cpu};
 use super::place::{Build, Place};
 use super::recover::Second;
 use super::services::{self, Services};
@@ -32,6 +33,10 @@ pub(in crate::driver) fn open_in<P: Place>(
     };
     let role = Role::Agent { pid1: plan.pid1, hosted, terminal };
     let mut programs = vec![prepare(&request.command, role, agent_ends.stdio, &|| "the agent".to_owned())?];
+    let cpu = plan.noise.one_cpu.then(any_cpu).flatten();
+    if let Some(agent) = programs.first_mut() {
+        agent.disturb(cpu, plan.noise.nice);
+    }
     if let (Stdin::File(path), Some(agent)) = (&plan.stdin, programs.first_mut()) {
         agent
             .read_input_from(&request.directory.join(path))
@@ -98,6 +103,7 @@ pub(in crate::driver) fn open_in<P: Place>(
     }
     let mut session = TrialSession::new(cell, request, agent_streams, predicates, helper_output, terminal);
     (session.tracer, session.second, session.asked, session.services) = (tracer, second, asked, services);
+    session.neighbours = plan.noise.is_some().then(|| Neighbours::of(plan.noise, cpu));
     session.evidence.before = session.read_states();
     session.cell.note_before();
     Ok(session)

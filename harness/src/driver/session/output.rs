@@ -159,7 +159,10 @@ mod tests {
     fn follower(point: &str) -> OutputFollower {
         let act = Act { at: vec![point.parse().expect("a point")], send: Injection::signal(Signal::TERM) };
         let (grace, stdin) = (Duration::ZERO, Stdin::Closed);
-        OutputFollower::new(&TrialPlan { acts: vec![act], grace, stdin, pty: false, pid1: false }, &[])
+        OutputFollower::new(
+            &TrialPlan { acts: vec![act], grace, stdin, pty: false, pid1: false, noise: crate::model::Noise::NONE },
+            &[],
+        )
     }
 
     fn keeper(pattern: &str) -> OutputFollower {

@@ -22,6 +22,7 @@ fn space(traced: bool) -> Space {
             stdin: Stdin::Closed,
             pty: false,
             pid1: false,
+            noise: crate::model::Noise::NONE,
         },
     }
 }

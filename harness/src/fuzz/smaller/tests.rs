@@ -30,6 +30,7 @@ fn space() -> Space {
             stdin: Stdin::Closed,
             pty: false,
             pid1: false,
+            noise: crate::model::Noise::NONE,
         },
     }
 }

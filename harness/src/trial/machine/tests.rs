@@ -20,12 +20,26 @@ fn limits() -> Limits {
 fn machine(at: &[&str], send: &str) -> Machine {
     let at = at.iter().map(|point| point.parse().expect("a point")).collect();
     let acts = vec![Act { at, send: send.parse().expect("an injection") }];
-    let plan = TrialPlan { acts, grace: Duration::from_secs(5), stdin: Stdin::Closed, pty: false, pid1: false };
+    let plan = TrialPlan {
+        acts,
+        grace: Duration::from_secs(5),
+        stdin: Stdin::Closed,
+        pty: false,
+        pid1: false,
+        noise: crate::model::Noise::NONE,
+    };
     Machine::new(&plan, limits())
 }
 
 fn control() -> Machine {
-    let plan = TrialPlan { acts: Vec::new(), grace: Duration::ZERO, stdin: Stdin::Closed, pty: false, pid1: false };
+    let plan = TrialPlan {
+        acts: Vec::new(),
+        grace: Duration::ZERO,
+        stdin: Stdin::Closed,
+        pty: false,
+        pid1: false,
+        noise: crate::model::Noise::NONE,
+    };
     Machine::new(&plan, limits())
 }
 
@@ -58,6 +72,7 @@ fn who_was_terminated_has_its_grace_though_another_point_was_to_come() {
         stdin: Stdin::Closed,
         pty: false,
         pid1: false,
+        noise: crate::model::Noise::NONE,
     };
     let wait = Action::SetTimer(Timer::Next, Duration::from_secs(5));
     let (state, actions) = follow(&Machine::new(&plan("INT"), limits()), &[Event::Started, Event::Timer(Timer::Next)]);
@@ -117,6 +132,7 @@ fn an_agent_that_ends_first_is_missed_unless_it_was_hit() {
         stdin: Stdin::Closed,
         pty: false,
         pid1: false,
+        noise: crate::model::Noise::NONE,
     };
     let twice = Machine::new(&plan, limits());
     assert!(matches!(follow(&twice, &[Event::Started, ENDED]).0, State::Settling { killed: false, .. }));
