@@ -275,6 +275,9 @@ pub(crate) struct FuzzArguments {
     /// Stop at the first finding, once it is made small
     #[arg(long)]
     pub(crate) stop_at_first: bool,
+    /// Leave the trials of findings as they were drawn
+    #[arg(long)]
+    pub(crate) no_shrink: bool,
     /// Draw every trial afresh, whatever those before have shown
     #[arg(long)]
     pub(crate) uniform: bool,

@@ -27,6 +27,7 @@ pub(crate) fn run(arguments: &FuzzArguments, interrupt: &Interrupt) -> Result<Ex
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     wanted.jobs = arguments.runner.jobs.map_or(cores * 4, usize::from);
     wanted.fuzz.stop_at_first = arguments.stop_at_first;
+    wanted.fuzz.shrink = !arguments.no_shrink;
     wanted.fuzz.guided = !arguments.uniform;
     wanted.fuzz.trials = arguments.trials.or(wanted.fuzz.trials);
     let otherwise = wanted.budget.or_else(|| wanted.fuzz.trials.is_none().then_some(USUAL_TIME));

@@ -109,13 +109,15 @@ pub struct Fuzz {
     pub guided: bool,
     /// Whether the first finding ends it.
     pub stop_at_first: bool,
+    /// Whether the trial of each finding is made as small as it can be.
+    pub shrink: bool,
     /// Plans that showed something new before. They are run after the regressions.
     pub corpus: Vec<TrialPlan>,
 }
 
 impl Default for Fuzz {
     fn default() -> Self {
-        Self { seed: 0, trials: None, guided: true, stop_at_first: false, corpus: Vec::new() }
+        Self { seed: 0, trials: None, guided: true, stop_at_first: false, shrink: true, corpus: Vec::new() }
     }
 }
 

@@ -140,6 +140,10 @@ pub(super) fn fuzz(course: Course<'_>) -> Run {
     let shrinking = Course { go_on: &in_time, ..course };
     let hasty = Check { settle: runner.check.settle / 4, ..runner.check.clone() };
     let quick = Runner { check: &hasty, ..*runner };
-    let mut refine = |gatherer: &mut Gatherer| Shrinker::new(shrinking, &quick, space).shrink_all(gatherer);
+    let mut refine = |gatherer: &mut Gatherer| {
+        if wanted.shrink {
+            Shrinker::new(shrinking, &quick, space).shrink_all(gatherer);
+        }
+    };
     conclude(confirming, tried, about_trials, &mut refine)
 }
