@@ -33,6 +33,7 @@ fn every_command_is_known_here() {
         "quietus run scenarios/",
         "quietus windows -- sed -i s/1/2/ notes.txt",
         "quietus sweep -- sed -i s/1/2/ notes.txt",
+        "quietus fuzz --for 60s -- python3 agent.py",
         "ci/test",
     ];
     assert_eq!(commands(), known, "a command of the README changed: test it here too");
@@ -100,6 +101,22 @@ fn the_commands_for_ones_own_program_work() {
         let said = format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert_eq!(output.status.code(), Some(0), "{}: {said}", commands()[index]);
     }
+}
+
+/// The command for trials at random, a few of them.
+#[test]
+fn trials_at_random_work() {
+    if Command::new("python3").arg("--version").output().is_err() {
+        println!("skipped: README command 9: no python3 in PATH");
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    std::fs::write(directory.path().join("agent.py"), "print('done')\n").expect("written");
+    let line = commands()[9].replace("--for 60s", "--trials 20");
+    let output = run(&line, directory.path());
+    let said = format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(matches!(output.status.code(), Some(0 | 1)), "{line}: {said}");
+    assert!(said.contains("job · fuzz · ") && said.contains("seed "), "{said}");
 }
 
 /// Both pictures of sed: the map, and what the sweep finds.

@@ -114,11 +114,13 @@ fn by_signal(
 }
 
 /// A handler blocks its own signal while it runs: where the signal could be taken
-/// when it came, and has a handler, that has been entered and not been left.
+/// when it came, and has a handler, that has been entered and not been left. So it is,
+/// too, where the signal was blocked when it came and does not wait to be taken any more.
 fn is_in_handler(case: Case<'_>, signals: &[Signal], masks: SignalMasks) -> bool {
     let before = case.evidence.censuses.get(&Occasion::Injection);
     let before = before.and_then(|census| census.find(case.evidence.leader?)).map(|agent| agent.masks);
-    before.is_some_and(|before| signals.iter().all(|signal| !before.blocks(*signal) && masks.catches(*signal)))
+    let taken = |signal: Signal| before.is_some_and(|before| !before.blocks(signal)) || !masks.has_pending(signal);
+    signals.iter().all(|signal| masks.catches(*signal) && taken(*signal))
 }
 
 /// Why the kernel threw the signal away when it came: what the agent set up later

@@ -59,7 +59,9 @@ fn a_handler_that_does_not_return_is_no_blocked_signal() {
     let in_handler = SignalMasks { caught: TERM, blocked: TERM, ..SignalMasks::default() };
     let blocked = SignalMasks { blocked: TERM, ..SignalMasks::default() };
     assert_eq!(ran_on(handled, in_handler), [Code::Hang], "it was entered, and blocks its own signal");
-    assert_eq!(ran_on(in_handler, in_handler), [Code::SignalIgnored], "it was blocked when it came");
+    let waits = SignalMasks { pending: TERM, ..in_handler };
+    assert_eq!(ran_on(in_handler, waits), [Code::SignalIgnored], "it was blocked when it came, and still is");
+    assert_eq!(ran_on(in_handler, in_handler), [Code::Hang], "it was blocked when it came, and taken since");
     assert_eq!(ran_on(blocked, blocked), [Code::SignalIgnored]);
     assert_eq!(ran_on(handled, handled), [Code::Hang]);
 }

@@ -5,7 +5,7 @@ use super::plan::{self, Planned};
 use super::runner::{Judged, Runner};
 use crate::audit::{Found, Rules, lost_recovery, unread_states};
 use crate::driver::{Action, DriverError};
-use crate::model::{FileTree, Token, TrialPlan};
+use crate::model::{FileTree, Step, Token, TrialPlan};
 use crate::scenario::Strategy;
 use crate::trial::{Outcome, TrialRecord, What};
 use quietus_reports::{Severity, Trial};
@@ -13,11 +13,12 @@ use std::time::Duration;
 
 /// Why a trial that ended did not do all that was planned, if it did not.
 fn cut_short(plan: &TrialPlan, record: &TrialRecord) -> Option<&'static str> {
-    let injects = |action: &Action| matches!(action, Action::Inject(step) if step.acts());
+    let injects = |action: &Action| matches!(action, Action::Inject(step) if !matches!(step, Step::Wait(_)));
     let done =
         record.timeline.iter().filter(|moment| matches!(&moment.what, What::Did(action) if injects(action))).count();
     let last = plan.acts.len().checked_sub(1).filter(|last| *last > 0)?;
-    let before = plan.acts.iter().take(last).flat_map(|act| act.send.steps()).filter(|step| step.acts());
+    let before =
+        plan.acts.iter().take(last).flat_map(|act| act.send.steps()).filter(|step| !matches!(step, Step::Wait(_)));
     if done <= before.count() {
         return Some("the agent ended before the last point");
     }

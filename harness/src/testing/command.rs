@@ -3,7 +3,7 @@
 use super::future_agent::{REPLAY, own_test, replay_of_test};
 use super::tested::Tested;
 use crate::driver::Interrupt;
-use crate::explore::{Check, Planned, check, replay};
+use crate::explore::{Check, Fuzz, Planned, check, replay};
 use crate::model::{Act, Injection, PointSpec, Profile, Stdin, Token, TrialPlan, quote_all};
 use crate::scenario::{GuaranteeWish, Kind, RecoverSpec, Second, StateEnd, Strategy, Survivor};
 use crate::state::Oracle;
@@ -228,27 +228,19 @@ impl CommandAgent {
         self.run()
     }
 
-    /// Terminates it at random: in so many trials, each with up to four signals at any time of
-    /// its run and its cleanup. The same seed makes the same trials of an agent that runs as
-    /// long.
+    /// Does up to four things to it in each of so many trials, anywhere in its run and its
+    /// cleanup; goes on from what shows something new, and makes the trial of each finding as
+    /// small as it can be. The same seed makes the same trials, as long as they show the same.
     ///
     /// # Panics
     /// When it cannot be run, or its undisturbed run gives no ground to judge by; also when
     /// points were named.
-    #[cfg(feature = "strategy")]
     #[must_use = "what was found is in it"]
     #[track_caller]
     pub fn fuzz(mut self, trials: u32, seed: u64) -> Tested {
-        use super::strategy::{drawn, plans};
         assert!(self.points.is_empty(), "random trials have points of their own: use check() for those that are named");
-        // How long it runs, undisturbed.
-        let first = self.clone().at("start").check();
-        let within =
-            first.run().control.as_ref().map_or(Duration::ZERO, |control| Duration::from_micros(control.duration_us));
-        for mut plan in drawn(&plans(within), trials, seed) {
-            (plan.grace, plan.pty, plan.pid1) = (self.wanted.grace, self.wanted.pty, self.wanted.pid1);
-            self.wanted.trials.push(Planned { label: "random".to_owned(), plan, informational: false });
-        }
+        self.wanted.strategy = Strategy::Fuzz;
+        self.wanted.fuzz = Fuzz { seed, trials: Some(trials.into()), ..Fuzz::default() };
         self.run()
     }
 

@@ -20,8 +20,6 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::sample::select;
-use proptest::strategy::ValueTree;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use std::time::Duration;
 
 /// What ends programs, the usual first.
@@ -84,19 +82,6 @@ pub fn plans(within: Duration) -> impl Strategy<Value = TrialPlan> {
     })
 }
 
-/// So many values of a strategy; the same seed gives the same ones, in the same order.
-///
-/// # Panics
-/// When the strategy rejects everything.
-pub fn drawn<S: Strategy>(strategy: &S, count: u32, seed: u64) -> Vec<S::Value> {
-    let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let random = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-    let mut runner = TestRunner::new_with_rng(Config::default(), random);
-    let mut draw = || strategy.new_tree(&mut runner).expect("the strategy gives values").current();
-    (0..count).map(|_| draw()).collect()
-}
-
 /// Cancels of a future that is suspended so often: by drop or abort, right after a suspension
 /// or right before the next poll.
 ///
@@ -115,7 +100,7 @@ mod tests {
     use super::*;
     use crate::model::{Signal, Token};
     use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
-    use proptest::test_runner::TestError;
+    use proptest::test_runner::{TestError, TestRunner};
 
     /// The least that fails.
     fn least<V: std::fmt::Debug>(strategy: &impl Strategy<Value = V>, fails: impl Fn(&V) -> bool) -> V {
@@ -140,13 +125,6 @@ mod tests {
         let late =
             |plan: &Plan| matches!(plan.first.map(|cancel| cancel.at.moment), Some(Moment::Wake(nth)) if nth > 4);
         assert_eq!(least(&cancels(9), late).to_string(), "q1/at=wake:5/send=drop");
-    }
-
-    #[test]
-    fn a_seed_is_a_row_of_plans() {
-        let strategy = plans(Duration::from_secs(1));
-        assert_eq!(drawn(&strategy, 20, 7), drawn(&strategy, 20, 7));
-        assert_ne!(drawn(&strategy, 20, 7), drawn(&strategy, 20, 8));
     }
 
     proptest! {

@@ -35,6 +35,9 @@ pub(super) fn table(page: &mut Page, run: &Run) {
         page.blank();
         return;
     }
+    if run.strategy == "fuzz" && !page.options().verbose {
+        return sums(page, run);
+    }
     // Fingerprints that do not make a trial bad. An unknown one does.
     let harmless: HashSet<&str> = run
         .findings
@@ -59,6 +62,22 @@ pub(super) fn table(page: &mut Page, run: &Run) {
     let shown = if verbose { lines.len() } else { lines.len().min(MOST_LINES) };
     draw(page, &lines[..shown]);
     rest(page, &lines[shown..]);
+    page.blank();
+}
+
+/// Of trials at random no one matters by itself: how many went how.
+fn sums(page: &mut Page, run: &Run) {
+    let count = |holds: &dyn Fn(&Trial) -> bool| run.trials.iter().filter(|trial| holds(trial)).count();
+    let judged = |trial: &Trial| trial.outcome.reached();
+    let shows = |trial: &Trial| judged(trial) && !trial.findings.is_empty();
+    let line = format!(
+        "{} with findings, {} without, {} missed, {} inconclusive; --verbose shows each",
+        count(&shows),
+        count(&|trial| judged(trial) && trial.findings.is_empty()),
+        count(&|trial| trial.outcome == Outcome::Missed),
+        count(&|trial| trial.outcome == Outcome::Inconclusive),
+    );
+    page.field(2, "trials", &line);
     page.blank();
 }
 
