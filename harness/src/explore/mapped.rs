@@ -23,7 +23,7 @@ pub struct Mapped {
 /// Runs the controls and cuts them into windows.
 ///
 /// # Errors
-/// As [`check`]; [`CheckError::Control`] when the run could not be recorded.
+/// As [`check`](super::check()); [`CheckError::Control`] when the run could not be recorded.
 pub fn map(
     driver: &dyn Driver,
     check: &Check,

@@ -29,7 +29,7 @@ pub struct Replayed {
 /// Replays one plan, after a control.
 ///
 /// # Errors
-/// As [`check`].
+/// As [`check`](super::check()).
 pub fn replay(
     driver: &dyn Driver,
     check: &Check,
