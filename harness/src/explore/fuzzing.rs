@@ -147,3 +147,6 @@ pub(super) fn fuzz(course: Course<'_>) -> Run {
     };
     conclude(confirming, tried, about_trials, &mut refine)
 }
+
+#[cfg(test)]
+mod tests;

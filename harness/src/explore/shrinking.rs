@@ -97,10 +97,11 @@ impl<'a> Shrinker<'a> {
     fn begin(&mut self, known: &Gathered) -> Option<(TrialPlan, f64)> {
         let mut starts = known.plans.clone();
         starts.sort_by_cached_key(|plan| size(self.space, plan));
-        // What was confirmed comes first.
-        starts.retain(|plan| known.plans.first() != Some(plan));
-        starts.splice(0..0, known.plans.first().cloned());
         starts.truncate(MOST_STARTS);
+        // What was confirmed is tried in any case.
+        if let Some(confirmed) = known.plans.first().filter(|plan| !starts.contains(plan)) {
+            starts.push(confirmed.clone());
+        }
         let mut best: Option<(TrialPlan, u32)> = None;
         for few in starts.chunks(self.course.jobs.div_ceil(2).max(1)) {
             let each = few.iter().flat_map(|plan| std::iter::repeat_n(plan.clone(), RUNS_EACH as usize));
