@@ -50,6 +50,24 @@ pub fn fingerprint(code: Code, parts: &[&str]) -> String {
     format!("{code}:{:016x}", hash.0)
 }
 
+/// 16 hex digits over these parts as they are: the same ones in every release.
+///
+/// ```
+/// use quietus_reports::fingerprint::digest;
+///
+/// assert_eq!(digest([b"python3", b"agent.py".as_slice()]), digest(["python3", "agent.py"]));
+/// assert_ne!(digest(["ab", "c"]), digest(["a", "bc"]));
+/// ```
+#[must_use]
+pub fn digest<T: AsRef<[u8]>>(parts: impl IntoIterator<Item = T>) -> String {
+    let mut hash = Fnv1a::new();
+    for part in parts {
+        part.as_ref().iter().for_each(|byte| hash.byte(*byte));
+        hash.byte(0);
+    }
+    format!("{:016x}", hash.0)
+}
+
 /// FNV-1a, 64 bits (Fowler, Noll, Vo). Not `std`'s hasher, which may change
 /// with any release.
 struct Fnv1a(u64);

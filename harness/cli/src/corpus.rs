@@ -3,9 +3,10 @@
 use crate::exit::Failure;
 use quietus::explore::{Check, read_plans};
 use quietus::model::{Token, TrialPlan};
+use quietus_reports::fingerprint::digest;
 use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -26,11 +27,12 @@ pub(crate) struct Corpus {
 
 /// A name for the file of an agent: what it is called, and which it is.
 fn name(wanted: &Check) -> String {
-    let mut hash = DefaultHasher::new();
-    (&wanted.command, &wanted.directory, &wanted.name).hash(&mut hash);
+    let parts = wanted.command.iter().map(OsString::as_os_str);
+    let parts = parts.chain([wanted.directory.as_os_str(), OsStr::new(&wanted.name)]);
+    let digest = digest(parts.map(OsStr::as_encoded_bytes));
     let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '-' };
     let name: String = wanted.name.chars().map(plain).take(40).collect();
-    format!("{}-{:08x}", name.trim_matches('-'), hash.finish() as u32)
+    format!("{}-{}", name.trim_matches('-'), digest.get(..8).unwrap_or(&digest))
 }
 
 impl Corpus {

@@ -63,7 +63,7 @@ fn by_signal(
     grace: &str,
 ) -> Found {
     let sent = words(signals);
-    let is = if sent.contains(" and ") { "are" } else { "is" };
+    let (is, wait) = if sent.contains(" and ") { ("are", "wait") } else { ("is", "waits") };
     let names: BTreeSet<String> = signals.iter().map(ToString::to_string).collect();
     let names = Vec::from_iter(names).join(",");
     let subject = case.evidence.leader.map_or_else(|| "the agent".to_owned(), |_| "the agent's process".to_owned());
@@ -85,7 +85,7 @@ fn by_signal(
                 format!("{sent} {is} blocked: the agent ran on for {grace} until SIGKILL"),
                 &[&names],
             )
-            .with_cause(Some(format!("{sent} {is} in the agent's signal mask (SigBlk), to be taken later")));
+            .with_cause(Some(format!("{sent} {is} in the agent's signal mask (SigBlk), and {wait} to be taken")));
         }
         if case.evidence.pid1 && signals.iter().all(|signal| masks.takes_default(*signal)) {
             return Found::new(
@@ -113,14 +113,15 @@ fn by_signal(
     Found::new(Code::Hang, subject, format!("the agent did not end within {grace} of {sent} and was killed"), &[&names])
 }
 
-/// A handler blocks its own signal while it runs: where the signal could be taken
-/// when it came, and has a handler, that has been entered and not been left. So it is,
-/// too, where the signal was blocked when it came and does not wait to be taken any more.
+/// A handler blocks its own signal while it runs: where a signal could be taken when it
+/// came, and has a handler, that has been entered and not been left. So it is, too, where
+/// the signal was blocked when it came and does not wait to be taken any more. The other
+/// signals then wait for that handler.
 fn is_in_handler(case: Case<'_>, signals: &[Signal], masks: SignalMasks) -> bool {
     let before = case.evidence.censuses.get(&Occasion::Injection);
     let before = before.and_then(|census| census.find(case.evidence.leader?)).map(|agent| agent.masks);
     let taken = |signal: Signal| before.is_some_and(|before| !before.blocks(signal)) || !masks.has_pending(signal);
-    signals.iter().all(|signal| masks.catches(*signal) && taken(*signal))
+    signals.iter().any(|signal| masks.catches(*signal) && taken(*signal))
 }
 
 /// Why the kernel threw the signal away when it came: what the agent set up later

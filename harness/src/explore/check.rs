@@ -5,7 +5,7 @@ use super::conclude::{Course, Tried, conclude};
 use super::control::{self, Learned};
 use super::fuzzing::fuzz;
 use super::parallel::in_parallel;
-use super::plan::{Planned, Wanted, default_set};
+use super::plan::{Planned, Wanted, default_set, known};
 use super::runner::{Runner, is_traced};
 use super::second::trials_of_cleanup;
 use super::shares::shares;
@@ -222,7 +222,7 @@ fn run_all(course: Course<'_>, aimed: Vec<Aimed>) -> Vec<Tried> {
     let planned: Vec<Planned> = aimed.iter().map(|aimed| aimed.planned.clone()).collect();
     let work = |index: usize, planned: &Planned| {
         let (planned, record) = run_with_retry(runner, planned, learned);
-        let (trial, found) = told(index, &planned, record, runner, learned, course.rules);
+        let (trial, found) = told(index, &planned, record.as_ref(), runner, learned, course.rules);
         progress.trial(&trial);
         (planned, trial, found)
     };
@@ -270,12 +270,8 @@ fn plans(
     progress: &dyn Progress,
 ) -> Result<(Vec<Aimed>, Option<String>), CheckError> {
     let check = runner.check;
-    let known = check.regressions.iter().map(|plan| {
-        let plan = TrialPlan { stdin: learned.stdin.clone(), ..plan.clone() };
-        let planned = Planned { label: "regression".to_owned(), plan, informational: false };
-        Aimed { planned, window: None, predicted: None }
-    });
-    let known: Vec<Aimed> = known.collect();
+    let aimed = |planned| Aimed { planned, window: None, predicted: None };
+    let known: Vec<Aimed> = known("regression", &check.regressions, learned).map(aimed).collect();
     let repeated = |once: Vec<Aimed>| {
         let repeated = std::iter::repeat_n(once, check.repeat.max(1) as usize).flatten();
         known.iter().cloned().chain(repeated).collect()
@@ -317,6 +313,5 @@ fn plans(
     for one in &mut planned {
         one.plan.stdin = learned.stdin.clone();
     }
-    let once = planned.into_iter().map(|planned| Aimed { planned, window: None, predicted: None }).collect();
-    Ok((repeated(once), None))
+    Ok((repeated(planned.into_iter().map(aimed).collect()), None))
 }

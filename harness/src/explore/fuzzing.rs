@@ -3,7 +3,7 @@
 use super::check::{Check, Status};
 use super::conclude::{Course, Tried, conclude};
 use super::gather::Gatherer;
-use super::plan::Planned;
+use super::plan::{Planned, known};
 use super::runner::Runner;
 use super::showing::{showing, window_of};
 use super::shrinking::Shrinker;
@@ -12,7 +12,6 @@ use super::streamed::{Feed, streamed};
 use super::told::told;
 use crate::audit::Found;
 use crate::fuzz::{Fuzzer, Learned};
-use crate::model::TrialPlan;
 use quietus_reports::{Outcome, Run, Severity, Trial};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,7 +32,7 @@ struct Random<'a> {
     course: Course<'a>,
     fuzzer: Fuzzer,
     /// Plans of earlier runs, which come first.
-    known: VecDeque<Planned>,
+    earlier: VecDeque<Planned>,
     /// How many are still to be drawn.
     left: Option<u64>,
     tried: Vec<Tried>,
@@ -44,8 +43,8 @@ struct Random<'a> {
 
 impl Feed<Planned, Result> for Random<'_> {
     fn give(&mut self) -> Option<Planned> {
-        if let Some(known) = self.known.pop_front() {
-            return Some(known);
+        if let Some(planned) = self.earlier.pop_front() {
+            return Some(planned);
         }
         if self.left == Some(0) {
             return None;
@@ -88,22 +87,14 @@ pub(super) fn fuzz(course: Course<'_>) -> Run {
     let wanted = &runner.check.fuzz;
     let traced = runner.can_trace();
     let space = space(runner.check, learned, traced);
-    let labelled = |label: &str, plans: &[TrialPlan]| -> Vec<Planned> {
-        let planned = |plan: &TrialPlan| Planned {
-            label: label.to_owned(),
-            plan: TrialPlan { stdin: learned.stdin.clone(), ..plan.clone() },
-            informational: false,
-        };
-        plans.iter().map(planned).collect()
-    };
-    let regressions = labelled("regression", &runner.check.regressions);
-    let known: VecDeque<Planned> = regressions.into_iter().chain(labelled("corpus", &wanted.corpus)).collect();
+    let regressions = known("regression", &runner.check.regressions, learned);
+    let earlier = regressions.chain(known("corpus", &wanted.corpus, learned)).collect();
     let found_one = AtomicBool::new(false);
     let enough = || wanted.stop_at_first && found_one.load(Ordering::SeqCst);
     let mut random = Random {
         course,
         fuzzer: Fuzzer::new(space.clone(), wanted.seed, wanted.guided),
-        known,
+        earlier,
         left: wanted.trials,
         tried: Vec::new(),
         findings: BTreeSet::new(),
@@ -117,11 +108,10 @@ pub(super) fn fuzz(course: Course<'_>) -> Run {
         } else {
             runner.trial(plan, learned, Duration::ZERO)
         };
-        let shown = record.as_ref().ok().cloned();
-        let (trial, found) =
-            told(usize::try_from(number).unwrap_or(usize::MAX), planned, record, runner, learned, rules);
+        let number = usize::try_from(number).unwrap_or(usize::MAX);
+        let (trial, found) = told(number, planned, record.as_ref(), runner, learned, rules);
         progress.trial(&trial);
-        let shows = shown.map(|record| showing(planned, &record, &found, &space, learned.map.as_ref()));
+        let shows = record.map(|record| showing(planned, &record, &found, &space, learned.map.as_ref()));
         (trial, found, shows.unwrap_or_default())
     };
     streamed(jobs, AHEAD, &|| go_on() && !enough(), &mut random, &work);

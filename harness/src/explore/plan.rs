@@ -31,6 +31,19 @@ pub struct Wanted {
     pub ready: Option<PointSpec>,
 }
 
+/// Plans of earlier runs, to be made again; `label` says where they come from.
+pub(super) fn known<'a>(
+    label: &'a str,
+    plans: &'a [TrialPlan],
+    learned: &'a Learned,
+) -> impl Iterator<Item = Planned> + 'a {
+    plans.iter().map(move |plan| Planned {
+        label: label.to_owned(),
+        plan: TrialPlan { stdin: learned.stdin.clone(), ..plan.clone() },
+        informational: false,
+    })
+}
+
 /// At most so many output lines get a trial of their own.
 const LINES: usize = 4;
 

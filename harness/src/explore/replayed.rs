@@ -44,10 +44,10 @@ pub fn replay(
     // Where it is traced anyway it is also told what it does.
     let record =
         if runner.traces { runner.watch(plan, &learned, LINGER)? } else { runner.trial(plan, &learned, LINGER)? };
-    let (trial, found) = told(0, &planned, Ok(record.clone()), &runner, &learned, &rules);
+    let (trial, found) = told(0, &planned, Ok(&record), &runner, &learned, &rules);
     let again = if runner.traces { None } else { runner.watch(plan, &learned, LINGER).ok() };
     let recorded = again.filter(|again| {
-        let (other, _) = told(0, &planned, Ok(again.clone()), &runner, &learned, &rules);
+        let (other, _) = told(0, &planned, Ok(again), &runner, &learned, &rules);
         other.findings == trial.findings && other.outcome == trial.outcome
     });
     let mut gatherer = Gatherer::default();

@@ -3,7 +3,7 @@
 use super::conclude::Course;
 use super::gather::{Gathered, Gatherer};
 use super::parallel::in_parallel;
-use super::runner::Runner;
+use super::runner::{LINGER, Runner};
 use crate::audit::Found;
 use crate::fuzz::{Judgement, Sequential, Space, shrink, size, smaller};
 use crate::model::{Token, TrialPlan};
@@ -68,14 +68,15 @@ impl<'a> Shrinker<'a> {
         let mut judge = |plans: &[TrialPlan]| self.judge(plans, &found, &mut rate);
         let shrunk = shrink(start.clone(), &|plan| size(space, plan), &|plan| smaller(space, plan), &mut judge);
         let mut least = shrunk.least;
-        let mut runs = self.run(self.course.runner, &least, RUNS_AFTER);
+        let mut runs = self.run_last(&least);
         // A test that errs one time in twenty has erred.
         if least != start && f64::from(hits(&found, &runs)) < rate / 4.0 * runs.len() as f64 {
             least = start.clone();
-            runs = self.run(self.course.runner, &least, RUNS_AFTER);
+            runs = self.run_last(&least);
         }
         // What the smallest shows may be told in other words.
-        let Some(mut seen) = runs.iter().flatten().find(|one| found.is_like(one)).cloned() else { return };
+        let like = runs.iter().flatten().filter(|one| found.is_like(one));
+        let Some(mut seen) = like.max_by_key(|one| one.severity).cloned() else { return };
         if known.found.unify(&mut seen) {
             seen.fingerprint.clone_from(&known.found.fingerprint);
         }
@@ -105,7 +106,7 @@ impl<'a> Shrinker<'a> {
         let mut best: Option<(TrialPlan, u32)> = None;
         for few in starts.chunks(self.course.jobs.div_ceil(2).max(1)) {
             let each = few.iter().flat_map(|plan| std::iter::repeat_n(plan.clone(), RUNS_EACH as usize));
-            self.run_each(self.quick, &each.collect::<Vec<_>>());
+            self.run_each(self.quick, &each.collect::<Vec<_>>(), Duration::ZERO);
             for plan in few {
                 let hits = hits(&known.found, self.known.get(plan).map_or(&[], Vec::as_slice));
                 if hits > 0 && best.as_ref().is_none_or(|(_, most)| hits > *most) {
@@ -143,7 +144,7 @@ impl<'a> Shrinker<'a> {
             let begun = plans.iter().take(self.course.jobs.div_ceil(2));
             let begun: Vec<TrialPlan> = begun.filter(|plan| !self.known.contains_key(*plan)).cloned().collect();
             let twice = begun.iter().flat_map(|plan| [plan.clone(), plan.clone()]);
-            self.run_each(self.quick, &twice.collect::<Vec<_>>());
+            self.run_each(self.quick, &twice.collect::<Vec<_>>(), Duration::ZERO);
         }
         let mut test = Sequential::keeps(*rate);
         let (mut told, mut shown) = (0, 0);
@@ -172,14 +173,19 @@ impl<'a> Shrinker<'a> {
 
     /// What these further runs of a plan have found. Fewer, when there is no time for all.
     fn run(&mut self, runner: &Runner<'_>, plan: &TrialPlan, times: u32) -> Vec<Vec<Found>> {
-        self.run_each(runner, &vec![plan.clone(); times as usize])
+        self.run_each(runner, &vec![plan.clone(); times as usize], Duration::ZERO)
+    }
+
+    /// What the runs show that count: with time for survivors to end by themselves.
+    fn run_last(&mut self, plan: &TrialPlan) -> Vec<Vec<Found>> {
+        self.run_each(self.course.runner, &vec![plan.clone(); RUNS_AFTER as usize], LINGER)
     }
 
     /// What a run of each of these plans has found.
-    fn run_each(&mut self, runner: &Runner<'_>, plans: &[TrialPlan]) -> Vec<Vec<Found>> {
+    fn run_each(&mut self, runner: &Runner<'_>, plans: &[TrialPlan], linger: Duration) -> Vec<Vec<Found>> {
         let Course { learned, rules, jobs, go_on, .. } = self.course;
         let results = in_parallel(plans, jobs, go_on, &|_, plan| {
-            let Ok(record) = runner.trial(plan, learned, Duration::ZERO) else { return Vec::new() };
+            let Ok(record) = runner.trial(plan, learned, linger) else { return Vec::new() };
             let reached = matches!(record.outcome, Outcome::Ended | Outcome::Killed) && record.evidence.delivered;
             if reached { runner.judge(plan, &record, learned, rules).found } else { Vec::new() }
         });

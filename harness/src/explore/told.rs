@@ -59,7 +59,7 @@ fn micros(span: Duration) -> u64 {
 pub(super) fn told(
     index: usize,
     planned: &Planned,
-    record: Result<TrialRecord, DriverError>,
+    record: Result<&TrialRecord, &DriverError>,
     runner: &Runner<'_>,
     learned: &Learned,
     rules: &Rules,
@@ -113,10 +113,10 @@ pub(super) fn told(
             Some("[quietus internal bug] a trial ended like a control".to_owned()),
         ),
     };
-    let Judged { mut found, unclear } = runner.judge(&planned.plan, &record, learned, rules);
+    let Judged { mut found, unclear } = runner.judge(&planned.plan, record, learned, rules);
     // It is kept until all trials are done, and those may be many.
     found.shrink_to_fit();
-    if let Some(why) = cut_short(&planned.plan, &record).filter(|_| trial.outcome == quietus_reports::Outcome::Ended) {
+    if let Some(why) = cut_short(&planned.plan, record).filter(|_| trial.outcome == quietus_reports::Outcome::Ended) {
         trial.note = Some(why.to_owned());
         // What was found was left by what was done, and counts; nothing found is no clean trial.
         // Of plans at random nobody said that all must be done.

@@ -64,7 +64,7 @@ pub(in crate::driver) struct TrialSession<P> {
     pub(super) tracer: Option<Tracer>,
     /// How many of the tracer's aims were waited for.
     aimed: usize,
-    /// What was done to whom is held, if it is to go on: the signal it may wait for.
+    /// When whoever is held goes on, once something was done.
     pub(super) go_on: Option<Release>,
     /// The agent runs, but the tracer has not yet got hold of it.
     unheld: bool,
