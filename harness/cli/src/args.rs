@@ -70,7 +70,8 @@ matched as a whole, and * stays within a name: syscall:unlink@enter(/tmp/agent-*
 
 Injections: signals (TERM, INT@group, KILL@all, RTMIN+3), waits (200ms),
 stdin-eof, pty-hangup, parent-death, fault:unlink=EIO (the next such call fails),
-delay:2ms (who is held at the point goes on later), in a sequence: TERM,200ms,INT,5s,KILL.
+delay:2ms (who is held at the point goes on later), stall:db (a service of the scenario
+stops answering until the agent has ended), in a sequence: TERM,200ms,INT,5s,KILL.
 
 Examples:
   quietus check -- python3 agent.py

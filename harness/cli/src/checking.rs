@@ -52,7 +52,7 @@ pub(crate) fn terminate(wanted: &mut Check, arguments: &TerminateArguments) -> R
     wanted.pid1 |= profile.is_some_and(|profile| profile.pid1);
     wanted.pty |= profile.is_some_and(|profile| profile.pty);
     wanted.control_exit = arguments.control_exit;
-    if wanted.pid1 && wanted.send.as_ref().is_some_and(|send| send.has(Step::ParentDeath)) {
+    if wanted.pid1 && wanted.send.as_ref().is_some_and(|send| send.has(&Step::ParentDeath)) {
         return Err(Failure::usage(
             "parent-death cannot be tried on PID 1: the end of its parent is the end of its namespace",
         ));

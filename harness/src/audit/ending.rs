@@ -154,19 +154,22 @@ fn not_a_signal(case: Case<'_>, grace: &str) -> Option<Found> {
         .acts
         .iter()
         .flat_map(|act| act.send.steps())
-        .find(|step| matches!(step, Step::StdinEof | Step::ParentDeath))?;
-    let (what, part) = match step {
-        Step::StdinEof => ("the end of its input", "stdin-eof"),
-        _ => ("the death of its parent", "parent-death"),
+        .find(|step| matches!(step, Step::StdinEof | Step::ParentDeath | Step::Stall(_)))?;
+    let hang = |what: String, part: &str| {
+        let title = format!("the agent {what}: it ran on for {grace} until SIGKILL");
+        Found::new(Code::Hang, "the agent's process", title, &[part])
     };
-    let found = Found::new(
-        Code::Hang,
-        "the agent's process",
-        format!("the agent did not notice {what}: it ran on for {grace} until SIGKILL"),
-        &[part],
-    );
-    // A server may outlive the shell that started it: that is what daemons do.
-    Some(if case.rules.kind == Kind::Session { found } else { found.at(Severity::Note) })
+    let (found, must_end) = match step {
+        // A server may outlive the shell that started it: that is what daemons do.
+        Step::StdinEof => (hang("did not notice the end of its input".to_owned(), "stdin-eof"), Kind::Session),
+        // A job must come to an end; a server goes on to serve those whom it can.
+        Step::Stall(service) => {
+            let what = format!("did not notice that the service `{service}` has stopped answering");
+            (hang(what, &step.to_string()), Kind::Job)
+        }
+        _ => (hang("did not notice the death of its parent".to_owned(), "parent-death"), Kind::Session),
+    };
+    Some(if case.rules.kind == must_end { found } else { found.at(Severity::Note) })
 }
 
 fn threads(agent: &ProcessRecord) -> Vec<String> {

@@ -113,7 +113,7 @@ pub fn allowed_exit(plan: &TrialPlan, ended: Ended, control: Option<Ended>, decl
                 || ended == Ended::Exited(signal.shell_status())
                 || (*signal == Signal::HUP && ended == Ended::Exited(1))
         }
-        Step::StdinEof | Step::ParentDeath | Step::PtyHangup => match ended {
+        Step::StdinEof | Step::ParentDeath | Step::PtyHangup | Step::Stall(_) => match ended {
             Ended::Exited(_) => true,
             Ended::Signaled(signal) => !signal.is_crash(),
         },

@@ -143,6 +143,14 @@ pub enum DriverError {
 }
 
 impl DriverError {
+    /// One that is to stop answering, and that there is not.
+    pub(crate) fn no_service(name: &str) -> Self {
+        Self::Service {
+            name: name.to_owned(),
+            why: "it is to stop answering, and there is no service of that name".to_owned(),
+        }
+    }
+
     pub(crate) fn system(what: &'static str) -> impl Fn(rustix::io::Errno) -> Self {
         move |errno| Self::System { what, why: errno.to_string() }
     }

@@ -15,7 +15,7 @@ use crate::audit::Rules;
 use crate::driver::{Driver, DriverError, Interrupt};
 use crate::model::{Injection, PointSpec, Stdin, TrialPlan};
 use crate::scenario::{Allow, Kind, RecoverSpec, Second, Strategy};
-use crate::service::Service;
+use crate::service::{Service, unknown};
 use crate::state::Oracle;
 use quietus_reports::{Outcome, Run, Trial};
 use std::ffi::OsString;
@@ -194,6 +194,10 @@ pub fn check(
 ) -> Result<Run, CheckError> {
     let began = Instant::now();
     let all = || check.trials.iter().map(|planned| &planned.plan).chain(&check.regressions);
+    let sends = check.send.iter().chain(all().flat_map(|plan| &plan.acts).map(|act| &act.send));
+    if let Some(unknown) = unknown(sends, &check.services) {
+        return Err(DriverError::no_service(unknown).into());
+    }
     let traces = all().any(|plan| is_traced(driver, plan));
     let runner = Runner { driver, check, interrupt, traces };
     let learned = control::observe(&runner, progress)?;

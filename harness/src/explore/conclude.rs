@@ -158,12 +158,16 @@ pub(super) fn kind(kind: Kind) -> AgentKind {
     }
 }
 
+/// Of what nobody saw again so many plans are run, before that is said.
+const MOST_ROUNDS: usize = 8;
+
 /// Runs each plan that showed something again, with time for survivors to end.
-/// What was not seen every time gets a second chance at another of its points.
+/// What was not seen every time gets a second chance at another of its points, and what was
+/// never seen some more.
 fn confirm(course: Course<'_>, gatherer: &mut Gatherer) {
     let Course { runner, learned, rules, jobs, go_on, progress } = course;
     gatherer.rank(&runner.check.send.clone().unwrap_or_else(Injection::usual));
-    for round in 0..2 {
+    for round in 0..MOST_ROUNDS {
         let plans = gatherer.to_confirm(round);
         let times = runner.check.confirm as usize;
         let runs: Vec<TrialPlan> = plans.iter().flat_map(|plan| std::iter::repeat_n(plan.clone(), times)).collect();
@@ -172,7 +176,7 @@ fn confirm(course: Course<'_>, gatherer: &mut Gatherer) {
         }
         progress.confirming(runs.len());
         let results = in_parallel(&runs, jobs, go_on, &|_, plan| {
-            let record = runner.trial(plan, learned, LINGER).ok()?;
+            let record = runner.alike(plan, learned, LINGER).ok()?;
             progress.confirmed();
             let reached = matches!(record.outcome, Outcome::Ended | Outcome::Killed) && record.evidence.delivered;
             reached.then(|| runner.judge(plan, &record, learned, rules).found)

@@ -45,7 +45,7 @@ impl Check {
         let grace = scenario.terminate.grace.or_else(|| profile.map(|profile| profile.grace)).unwrap_or(DEFAULT_GRACE);
         let pid1 = scenario.agent.pid1.unwrap_or_else(|| profile.is_some_and(|profile| profile.pid1));
         let pty = scenario.agent.pty.unwrap_or_else(|| {
-            profile.is_some_and(|profile| profile.pty) || send.as_ref().is_some_and(|send| send.has(Step::PtyHangup))
+            profile.is_some_and(|profile| profile.pty) || send.as_ref().is_some_and(|send| send.has(&Step::PtyHangup))
         });
         let scratch = Arc::new(Scratch::default());
         let (services, references) = services_of(scenario, &scratch, &environment);

@@ -103,11 +103,7 @@ pub(super) fn fuzz(course: Course<'_>) -> Run {
     };
     let work = |number: u64, planned: &Planned| {
         let plan = &planned.plan;
-        let record = if traced {
-            runner.watch(plan, learned, Duration::ZERO)
-        } else {
-            runner.trial(plan, learned, Duration::ZERO)
-        };
+        let record = runner.alike(plan, learned, Duration::ZERO);
         let number = usize::try_from(number).unwrap_or(usize::MAX);
         let (trial, found) = told(number, planned, record.as_ref(), runner, learned, rules);
         progress.trial(&trial);

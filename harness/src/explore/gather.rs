@@ -125,12 +125,17 @@ impl Gatherer {
         }
     }
 
-    /// The distinct plans that show something worth confirming. On a further
-    /// `round` those of findings that the round before did not fully confirm.
+    /// The distinct plans that show something worth confirming. On the second
+    /// `round` those of findings that the first did not fully confirm, and then those of
+    /// findings that were not seen again at all.
     pub(super) fn to_confirm(&self, round: usize) -> Vec<TrialPlan> {
         let mut plans: Vec<TrialPlan> = Vec::new();
         for known in self.all.iter().filter(|known| !known.informational && known.found.severity > Severity::Note) {
-            let open = known.confirmed.is_none_or(|confirmed| confirmed.class() != Reproduction::Deterministic);
+            let open = known.confirmed.is_none_or(|confirmed| match confirmed.class() {
+                Reproduction::Deterministic => false,
+                Reproduction::Racy => round < 2,
+                Reproduction::NotReproduced => true,
+            });
             if let Some(plan) = known.plans.get(round).filter(|plan| open && !plans.contains(plan)) {
                 plans.push(plan.clone());
             }

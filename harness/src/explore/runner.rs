@@ -115,6 +115,21 @@ impl Runner<'_> {
         run_trial(self.driver, &request, self.limits(reach(learned), linger, None))
     }
 
+    /// A trial as those at random are run, where they are: what takes time to be recorded may
+    /// show only there what it showed.
+    pub(super) fn alike(
+        &self,
+        plan: &TrialPlan,
+        learned: &Learned,
+        linger: Duration,
+    ) -> Result<TrialRecord, DriverError> {
+        if self.check.chosen_by() == Strategy::Fuzz && self.can_trace() {
+            self.watch(plan, learned, linger)
+        } else {
+            self.trial(plan, learned, linger)
+        }
+    }
+
     pub(super) fn judge(&self, plan: &TrialPlan, record: &TrialRecord, learned: &Learned, rules: &Rules) -> Judged {
         let killed = match record.outcome {
             Outcome::Killed => true,

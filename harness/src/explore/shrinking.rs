@@ -185,7 +185,7 @@ impl<'a> Shrinker<'a> {
     fn run_each(&mut self, runner: &Runner<'_>, plans: &[TrialPlan], linger: Duration) -> Vec<Vec<Found>> {
         let Course { learned, rules, jobs, go_on, .. } = self.course;
         let results = in_parallel(plans, jobs, go_on, &|_, plan| {
-            let Ok(record) = runner.trial(plan, learned, linger) else { return Vec::new() };
+            let Ok(record) = runner.alike(plan, learned, linger) else { return Vec::new() };
             let reached = matches!(record.outcome, Outcome::Ended | Outcome::Killed) && record.evidence.delivered;
             if reached { runner.judge(plan, &record, learned, rules).found } else { Vec::new() }
         });

@@ -45,7 +45,8 @@ pub(super) fn space(check: &Check, learned: &Learned, traced: bool) -> Space {
         pid1: check.pid1,
         noise: crate::model::Noise::NONE,
     };
-    Space { places, sends: sends(check, learned, scale), after: Vec::new(), scale, traced, base }
+    let stalls = check.services.iter().map(|service| Step::Stall(service.name.clone())).collect();
+    Space { places, sends: sends(check, learned, scale), stalls, after: Vec::new(), scale, traced, base }
 }
 
 /// The moments before and after each call that was recorded, the edges of windows above all.
@@ -77,7 +78,7 @@ fn sends(check: &Check, learned: &Learned, scale: Duration) -> Vec<Injection> {
     let single = |step: Step| Injection::new(vec![step]).ok();
     let mut sends: Vec<Injection> = match &check.send {
         Some(send) => {
-            let steps = send.steps().iter().filter(|step| step.acts()).copied();
+            let steps = send.steps().iter().filter(|step| step.acts()).cloned();
             steps.filter_map(single).chain([send.clone()]).collect()
         }
         None => {

@@ -40,7 +40,7 @@ pub(super) fn signals(send: &Injection) -> Vec<Signal> {
     let of = |step: &Step| match step {
         Step::Signal(signal, _) => Some(*signal),
         Step::ParentDeath | Step::PtyHangup => Some(Signal::HUP),
-        Step::Wait(_) | Step::Delay(_) | Step::StdinEof | Step::Fault(_) => None,
+        Step::Wait(_) | Step::Delay(_) | Step::StdinEof | Step::Fault(_) | Step::Stall(_) => None,
     };
     send.steps().iter().filter_map(of).collect()
 }

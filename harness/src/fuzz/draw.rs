@@ -49,8 +49,23 @@ fn places(space: &Space) -> BoxedStrategy<Vec<PointSpec>> {
     }
 }
 
-/// One way to terminate it: the first of them most often, at times a stop before.
+/// One way to terminate it: the first of them most often, at times a stop before, or a
+/// service that does not answer any more.
 fn ends(space: &Space) -> BoxedStrategy<Injection> {
+    let alone = ends_alone(space);
+    if space.stalls.is_empty() {
+        return alone;
+    }
+    (alone, option::weighted(0.1, (select(space.stalls.clone()), between())))
+        .prop_map(|(send, stalled)| {
+            let Some((stall, wait)) = stalled else { return send };
+            let steps = [stall, Step::Wait(wait)].into_iter().chain(send.steps().iter().cloned());
+            Injection::new(steps.collect()).unwrap_or(send)
+        })
+        .boxed()
+}
+
+fn ends_alone(space: &Space) -> BoxedStrategy<Injection> {
     let sends = space.sends.iter().enumerate();
     let weighted = sends.map(|(index, send)| (if index < 2 { 4 } else { 1 }, Just(send.clone()))).collect::<Vec<_>>();
     // Only the agent itself: it cannot end while it is stopped, and others would stay so if
@@ -60,7 +75,7 @@ fn ends(space: &Space) -> BoxedStrategy<Injection> {
         .prop_map(move |(send, stopped)| {
             let Some(wait) = stopped else { return send };
             let stop = [to_agent(Signal::STOP), Step::Wait(wait), to_agent(Signal::CONT)];
-            let steps = stop.into_iter().chain(send.steps().iter().copied());
+            let steps = stop.into_iter().chain(send.steps().iter().cloned());
             Injection::new(steps.collect()).unwrap_or(send)
         })
         .boxed()
@@ -227,7 +242,7 @@ fn stretched(from: &TrialPlan) -> BoxedStrategy<TrialPlan> {
                 let steps = act.send.steps().iter().map(|step| match step {
                     Step::Wait(span) => Step::Wait(stretch(*span)),
                     Step::Delay(span) => Step::Delay(stretch(*span)),
-                    other => *other,
+                    other => other.clone(),
                 });
                 if let Ok(send) = Injection::new(steps.collect()) {
                     act.send = send;

@@ -109,6 +109,7 @@ mod tests {
         Space {
             places: vec![at("start"), at("syscall:mkdir@exit"), at("syscall:openat@exit#7"), at("syscall:rmdir@enter")],
             sends: ["TERM", "INT", "TERM@all"].map(|send| send.parse().expect("an injection")).to_vec(),
+            stalls: Vec::new(),
             after: Vec::new(),
             scale: Duration::from_millis(64),
             traced: true,

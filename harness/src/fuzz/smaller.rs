@@ -63,7 +63,7 @@ fn of_point(spec: &PointSpec) -> u64 {
 /// Their order is that in which a person would try them.
 const PLAIN: [Signal; 4] = [Signal::TERM, Signal::INT, Signal::HUP, Signal::KILL];
 
-fn of_step(step: Step) -> u64 {
+fn of_step(step: &Step) -> u64 {
     let of_signal = |signal: Signal| {
         PLAIN.iter().position(|plain| *plain == signal).map_or_else(
             || PLAIN.len() as u64 + u64::try_from(signal.number()).unwrap_or_default(),
@@ -71,12 +71,13 @@ fn of_step(step: Step) -> u64 {
         )
     };
     match step {
-        Step::Signal(signal, target) => of_signal(signal) * 4 + target as u64,
+        Step::Signal(signal, target) => of_signal(*signal) * 4 + *target as u64,
         Step::Wait(_) | Step::Delay(_) => 0,
         Step::StdinEof => 400,
         Step::PtyHangup => 401,
         Step::ParentDeath => 402,
         Step::Fault(_) => 500,
+        Step::Stall(_) => 600,
     }
 }
 
@@ -84,14 +85,14 @@ fn of_noise(noise: Noise) -> u64 {
     u64::from(noise.one_cpu) * 1000 + u64::from(noise.neighbours) * 100 + u64::from(noise.nice)
 }
 
-fn steps(plan: &TrialPlan) -> impl Iterator<Item = Step> + '_ {
-    plan.acts.iter().flat_map(|act| act.send.steps()).copied()
+fn steps(plan: &TrialPlan) -> impl Iterator<Item = &Step> + '_ {
+    plan.acts.iter().flat_map(|act| act.send.steps())
 }
 
 /// How large a plan is, among those of a space.
 pub fn size(space: &Space, plan: &TrialPlan) -> Size {
-    let span = |step: Step| match step {
-        Step::Wait(span) | Step::Delay(span) => micros(span),
+    let span = |step: &Step| match step {
+        Step::Wait(span) | Step::Delay(span) => micros(*span),
         _ => 0,
     };
     Size {
@@ -152,7 +153,7 @@ fn fewer_acts(plan: &TrialPlan, found: &mut Vec<TrialPlan>) {
     // An act less, where what it does is done with the one before it.
     for index in 1..plan.acts.len() {
         let Some([before, act]) = plan.acts.get(index - 1..=index) else { continue };
-        let steps: Vec<Step> = before.send.steps().iter().chain(act.send.steps()).copied().collect();
+        let steps: Vec<Step> = before.send.steps().iter().chain(act.send.steps()).cloned().collect();
         let Ok(send) = Injection::new(steps) else { continue };
         let mut joined = only(plan.acts.clone());
         joined.acts.remove(index);
@@ -164,10 +165,10 @@ fn fewer_steps(plan: &TrialPlan, found: &mut Vec<TrialPlan>) {
     for (index, act) in plan.acts.iter().enumerate() {
         let steps = act.send.steps();
         if steps.len() > 1 {
-            found.extend(steps.iter().filter_map(|step| with_steps(plan, index, vec![*step])));
+            found.extend(steps.iter().filter_map(|step| with_steps(plan, index, vec![step.clone()])));
             let without = |left: usize| {
                 let kept = steps.iter().enumerate().filter(|(place, _)| *place != left);
-                with_steps(plan, index, kept.map(|(_, step)| *step).collect())
+                with_steps(plan, index, kept.map(|(_, step)| step.clone()).collect())
             };
             found.extend((0..steps.len()).filter_map(without));
         }
@@ -246,7 +247,11 @@ fn plainer(plan: &TrialPlan, found: &mut Vec<TrialPlan>) {
     // All at once: the second signal may have to be the same as the first.
     for signal in PLAIN.into_iter().take(3) {
         let same = |step: &Step| match step {
-            Step::Signal(Signal::STOP | Signal::CONT, _) | Step::Wait(_) | Step::Delay(_) | Step::Fault(_) => *step,
+            Step::Signal(Signal::STOP | Signal::CONT, _)
+            | Step::Wait(_)
+            | Step::Delay(_)
+            | Step::Fault(_)
+            | Step::Stall(_) => step.clone(),
             _ => Step::Signal(signal, Target::Leader),
         };
         let acts = plan.acts.iter().map(|act| {
@@ -265,8 +270,8 @@ fn plainer(plan: &TrialPlan, found: &mut Vec<TrialPlan>) {
                     instead.push(Step::Signal(*signal, Target::Leader));
                     instead.push(Step::Signal(*signal, Target::Group));
                 }
-                Step::StdinEof | Step::PtyHangup | Step::ParentDeath => instead.push(plain),
-                Step::Wait(_) | Step::Delay(_) | Step::Fault(_) => {}
+                Step::StdinEof | Step::PtyHangup | Step::ParentDeath => instead.push(plain.clone()),
+                Step::Wait(_) | Step::Delay(_) | Step::Fault(_) | Step::Stall(_) => {}
             }
             for other in instead {
                 let mut steps = act.send.steps().to_vec();

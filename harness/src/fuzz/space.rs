@@ -1,6 +1,6 @@
 //! What there is to choose from for one agent.
 
-use crate::model::{Injection, PointSpec, TrialPlan};
+use crate::model::{Injection, PointSpec, Step, TrialPlan};
 use std::time::Duration;
 
 /// Somewhere an agent can be terminated the first time.
@@ -21,6 +21,8 @@ pub struct Space {
     pub places: Vec<Place>,
     /// Single ways to terminate it, the plainest first.
     pub sends: Vec<Injection>,
+    /// What else may be in its way: services that stop answering.
+    pub stalls: Vec<Step>,
     /// Moments that it was seen to come to once it was terminated, in their order.
     pub after: Vec<PointSpec>,
     /// At least as long as it runs: times are drawn up to that.

@@ -17,7 +17,7 @@ pub enum Target {
 }
 
 /// One step of an injection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Step {
     /// Send a signal.
     Signal(Signal, Target),
@@ -35,6 +35,9 @@ pub enum Step {
     /// Whoever is held at the point goes on that much later, while the others do at once.
     /// This shakes races loose, and terminates nobody.
     Delay(Duration),
+    /// A service beside the agent stops answering, until the agent has ended: connections are
+    /// still made, by the kernel, and nothing comes back on them.
+    Stall(String),
 }
 
 /// A sequence of steps, such as `TERM`, `INT@group` or `TERM,200ms,INT,5s,KILL`.
@@ -59,7 +62,7 @@ pub struct InjectionError {
 }
 
 /// What a step can be.
-const STEPS: &str = "use a signal (TERM, INT@group, RTMIN+3@all), a wait (200ms), stdin-eof, pty-hangup, parent-death, a call that fails (fault:unlink=EIO) or a delay of who is held at the point (delay:2ms)";
+const STEPS: &str = "use a signal (TERM, INT@group, RTMIN+3@all), a wait (200ms), stdin-eof, pty-hangup, parent-death, a call that fails (fault:unlink=EIO), a service that stops answering (stall:db) or a delay of who is held at the point (delay:2ms)";
 
 impl InjectionError {
     fn no_step(text: &str) -> Self {
@@ -69,8 +72,13 @@ impl InjectionError {
 
 impl Step {
     /// Whether it does something to the agent: to let time go by is not that.
-    pub fn acts(self) -> bool {
+    pub fn acts(&self) -> bool {
         !matches!(self, Self::Wait(_) | Self::Delay(_))
+    }
+
+    /// Whether it is meant to end the agent, more than any trouble that it may meet.
+    pub fn ends(&self) -> bool {
+        self.acts() && !matches!(self, Self::Fault(_) | Self::Stall(_))
     }
 }
 
@@ -107,14 +115,22 @@ impl Injection {
     }
 
     /// Whether some step is this one.
-    pub fn has(&self, step: Step) -> bool {
-        self.0.contains(&step)
+    pub fn has(&self, step: &Step) -> bool {
+        self.0.contains(step)
     }
 
     /// Every call that it makes fail, in order.
     pub fn faults(&self) -> impl Iterator<Item = Fault> + '_ {
         self.0.iter().filter_map(|step| match step {
             Step::Fault(fault) => Some(*fault),
+            _ => None,
+        })
+    }
+
+    /// Every service that it stops, in order.
+    pub fn stalls(&self) -> impl Iterator<Item = &str> + '_ {
+        self.0.iter().filter_map(|step| match step {
+            Step::Stall(service) => Some(service.as_str()),
             _ => None,
         })
     }
@@ -140,6 +156,7 @@ impl fmt::Display for Step {
             Self::ParentDeath => f.write_str("parent-death"),
             Self::Fault(fault) => write!(f, "fault:{fault}"),
             Self::Delay(span) => write!(f, "delay:{}", format_span(*span)),
+            Self::Stall(service) => write!(f, "stall:{service}"),
         }
     }
 }
@@ -174,6 +191,11 @@ impl FromStr for Step {
         if let Some(span) = text.strip_prefix("delay:") {
             let read = parse_span(span).map(Self::Delay);
             return read.map_err(|why| InjectionError { step: text.to_owned(), why: why.to_string() });
+        }
+        if let Some(service) = text.strip_prefix("stall:") {
+            let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
+            let named = !service.is_empty() && service.chars().all(plain);
+            return if named { Ok(Self::Stall(service.to_owned())) } else { Err(error()) };
         }
         if let Ok(span) = parse_span(text) {
             return Ok(Self::Wait(span));
@@ -218,6 +240,7 @@ mod tests {
             "pty-hangup",
             "STOP,50ms,TERM,CONT",
             "fault:unlink=EIO,TERM",
+            "stall:db,20ms,TERM",
             "delay:2ms",
         ] {
             let injection: Injection = text.parse().expect(text);

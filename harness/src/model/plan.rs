@@ -60,10 +60,9 @@ pub struct TrialPlan {
 
 impl TrialPlan {
     /// Whether it does something that is meant to end the agent: not only calls that fail,
-    /// and delays.
+    /// services that do not answer, and delays.
     pub fn terminates(&self) -> bool {
-        let mut steps = self.acts.iter().flat_map(|act| act.send.steps());
-        steps.any(|step| step.acts() && !matches!(step, Step::Fault(_)))
+        self.acts.iter().flat_map(|act| act.send.steps()).any(Step::ends)
     }
 
     /// The points of the first act, as text: where the trial terminates the agent.

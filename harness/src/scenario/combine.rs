@@ -198,7 +198,7 @@ fn injections(reader: &mut Reader<'_>, scenario: &Scenario, sections: &Sections<
     };
     let without_terminal = (scenario.agent.pty == Some(false)).then(|| place(agent, "pty"));
     for (injection, span) in asked(scenario, sections) {
-        if let Some((pid1, why, help)) = pid1.as_ref().filter(|_| injection.has(Step::ParentDeath)) {
+        if let Some((pid1, why, help)) = pid1.as_ref().filter(|_| injection.has(&Step::ParentDeath)) {
             reader.report(
                 Diagnostic::new("pid1-parent-death", span.clone(), "PID 1 has no parent in its cell that could die")
                     .label("kills the agent's parent")
@@ -206,13 +206,16 @@ fn injections(reader: &mut Reader<'_>, scenario: &Scenario, sections: &Sections<
                     .help(*help),
             );
         }
-        if let Some(pty) = without_terminal.clone().filter(|_| injection.has(Step::PtyHangup)) {
+        if let Some(pty) = without_terminal.clone().filter(|_| injection.has(&Step::PtyHangup)) {
             reader.report(
-                Diagnostic::new("hangup-without-pty", span, "an agent without a terminal cannot lose it")
+                Diagnostic::new("hangup-without-pty", span.clone(), "an agent without a terminal cannot lose it")
                     .label("hangs up the terminal")
                     .also(pty, "the agent has none")
                     .help("remove `pty = false`: a hangup implies a terminal"),
             );
+        }
+        for name in injection.stalls() {
+            outside::service_is_known(reader, name, span.clone(), scenario);
         }
     }
 }

@@ -268,7 +268,6 @@ fn references_in(reader: &mut Reader<'_>, value: &toml::Spanned<DeValue<'_>>, sc
 }
 
 fn reference_is_known(reader: &mut Reader<'_>, inside: Option<&str>, span: Range<usize>, scenario: &Scenario) {
-    let services: Vec<&str> = scenario.services.iter().map(|service| service.name.as_str()).collect();
     let Some((name, said)) = inside.and_then(|inside| inside.rsplit_once('.')) else {
         reader.report(
             Diagnostic::new("bad-reference", span, "this names a service in a way that means nothing")
@@ -276,16 +275,7 @@ fn reference_is_known(reader: &mut Reader<'_>, inside: Option<&str>, span: Range
         );
         return;
     };
-    let Some(service) = scenario.services.iter().find(|service| service.name == name) else {
-        let meant = nearest(name, services.iter().copied()).map(|name| format!("did you mean `{name}`?"));
-        let help = meant.unwrap_or_else(|| format!("add a `[[service]]` with name = {name:?}"));
-        reader.report(
-            Diagnostic::new("unknown-service", span, format!("there is no service `{name}`"))
-                .label("no such service")
-                .help(help),
-        );
-        return;
-    };
+    let Some(service) = service_is_known(reader, name, span.clone(), scenario) else { return };
     let no_url = said == "url" && matches!(service.kind, ServiceKind::Command { .. });
     if !SAID.contains(&said) || no_url {
         let known: &[&str] = if matches!(service.kind, ServiceKind::Command { .. }) { &SAID[1..] } else { &SAID };
@@ -295,6 +285,27 @@ fn reference_is_known(reader: &mut Reader<'_>, inside: Option<&str>, span: Range
                 .help(format!("it has {}", either(known))),
         );
     }
+}
+
+/// The service of this name; reports where there is none.
+pub(super) fn service_is_known<'s>(
+    reader: &mut Reader<'_>,
+    name: &str,
+    span: Range<usize>,
+    scenario: &'s Scenario,
+) -> Option<&'s ServiceSpec> {
+    let found = scenario.services.iter().find(|service| service.name == name);
+    if found.is_none() {
+        let names = scenario.services.iter().map(|service| service.name.as_str());
+        let meant = nearest(name, names).map(|name| format!("did you mean `{name}`?"));
+        let help = meant.unwrap_or_else(|| format!("add a `[[service]]` with name = {name:?}"));
+        reader.report(
+            Diagnostic::new("unknown-service", span, format!("there is no service `{name}`"))
+                .label("no such service")
+                .help(help),
+        );
+    }
+    found
 }
 
 #[cfg(test)]

@@ -116,7 +116,8 @@ fn text(form: Form) -> Value {
         )),
         Form::Injection => {
             let signal = r"[A-Za-z0-9]+([+-][0-9]+)?(@(leader|group|all))?";
-            let step = format!("({signal}|{SPAN}|stdin-eof|pty-hangup|parent-death|fault:[a-z]+=E[A-Z]+)");
+            let trouble = format!("fault:[a-z]+=E[A-Z]+|delay:{SPAN}|stall:[A-Za-z0-9_-]+");
+            let step = format!("({signal}|{SPAN}|stdin-eof|pty-hangup|parent-death|{trouble})");
             pattern(format!(r"^\s*{step}(\s*,\s*{step})*\s*$"))
         }
         Form::Profile => {

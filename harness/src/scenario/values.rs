@@ -16,7 +16,7 @@ use std::time::Duration;
 const POINTS: [&str; 10] = ["start", "time", "output", "file", "port", "process", "when", "idle", "syscall", "blocked"];
 
 /// First words of injections that DESIGN.md names and this version does not have.
-const LATER_INJECTIONS: [&str; 6] = ["cancel", "token", "drop", "abort", "timeout", "stall"];
+const LATER_INJECTIONS: [&str; 5] = ["cancel", "token", "drop", "abort", "timeout"];
 
 impl Reader<'_> {
     /// A string that is not empty.

@@ -9,6 +9,7 @@ mod search;
 
 pub use references::References;
 
+use crate::model::Injection;
 use crate::scenario::{ServiceKind, ServiceSpec};
 use crate::state::Scratch;
 use std::ffi::OsString;
@@ -26,6 +27,12 @@ pub struct Service {
     /// Where programs are looked for.
     search: Option<OsString>,
     start: OnceLock<Result<Start, String>>,
+}
+
+/// A service that one of these injections stops, and that there is not.
+pub fn unknown<'i>(injections: impl Iterator<Item = &'i Injection>, services: &[Arc<Service>]) -> Option<&'i str> {
+    let is_known = |name: &str| services.iter().any(|service| service.name == name);
+    injections.flat_map(Injection::stalls).find(|name| !is_known(name))
 }
 
 /// How a server is started, and when it can be used.

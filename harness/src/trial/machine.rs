@@ -134,7 +134,7 @@ impl Machine {
         let ops = plan
             .acts
             .iter()
-            .flat_map(|act| act.at.iter().cloned().map(Op::Reach).chain(act.send.steps().iter().copied().map(Op::Do)))
+            .flat_map(|act| act.at.iter().cloned().map(Op::Reach).chain(act.send.steps().iter().cloned().map(Op::Do)))
             .collect();
         Self { ops, grace: plan.grace, limits }
     }
@@ -278,8 +278,7 @@ impl Machine {
 
     /// Whether something was done by then that is meant to end the agent.
     fn terminates_before(&self, op: usize) -> bool {
-        let terminates = |op: &Op| matches!(op, Op::Do(step) if step.acts() && !matches!(step, Step::Fault(_)));
-        self.ops.iter().take(op).any(terminates)
+        self.ops.iter().take(op).any(|op| matches!(op, Op::Do(step) if step.ends()))
     }
 
     /// Does what can be done at once from an operation on.
@@ -303,7 +302,7 @@ impl Machine {
                     if step.acts() && !self.acts_before(index) {
                         actions.push(Action::Census(Occasion::Injection));
                     }
-                    actions.push(Action::Inject(*step));
+                    actions.push(Action::Inject(step.clone()));
                 }
             }
         }

@@ -26,7 +26,7 @@ fn file_clock() -> (Duration, Duration) {
 }
 
 impl<P: Place> TrialSession<P> {
-    pub(super) fn inject(&mut self, step: Step) {
+    pub(super) fn inject(&mut self, step: &Step) {
         if step.acts() && self.evidence.injected_at.is_none() {
             // What was written before is told from what is written after.
             self.read_outputs();
@@ -36,7 +36,7 @@ impl<P: Place> TrialSession<P> {
         }
         match step {
             Step::Wait(_) | Step::Delay(_) => {}
-            Step::Signal(signal, target) => self.signal(signal, target),
+            Step::Signal(signal, target) => self.signal(*signal, *target),
             Step::StdinEof if self.terminal => self.type_key(VEOF),
             Step::StdinEof => {
                 self.streams.pending.clear();
@@ -47,18 +47,19 @@ impl<P: Place> TrialSession<P> {
             Step::ParentDeath => self.kill_host(),
             Step::Fault(fault) => {
                 if let Some(tracer) = &self.tracer {
-                    tracer.fail(fault);
+                    tracer.fail(*fault);
                 }
             }
+            Step::Stall(service) => self.stall(service),
         }
         // Now that it is done, whoever was held meets it.
         match step {
             Step::Wait(_) => {}
             Step::Signal(signal, _) => self.go_on = Some(Release::OnceGot(signal.number())),
-            Step::Delay(span) => self.go_on = Some(Release::After(span)),
+            Step::Delay(span) => self.go_on = Some(Release::After(*span)),
             // A signal that was sent before is still to be got first.
             Step::Fault(_) => self.go_on = self.go_on.or(Some(Release::AtOnce)),
-            Step::StdinEof | Step::PtyHangup | Step::ParentDeath => self.go_on = Some(Release::AtOnce),
+            Step::StdinEof | Step::PtyHangup | Step::ParentDeath | Step::Stall(_) => self.go_on = Some(Release::AtOnce),
         }
     }
 

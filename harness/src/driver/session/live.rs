@@ -108,6 +108,8 @@ pub(in crate::driver) struct TrialSession<P> {
     pub(super) agent: u32,
     /// The servers that run beside the agent.
     pub(super) services: Services,
+    /// Those of their processes that are stopped.
+    pub(super) stalled: BTreeSet<ProcessId>,
     /// Who reads the states.
     pub(super) asked: Vec<Asked>,
     /// A command of theirs.
@@ -153,7 +155,7 @@ impl<P: Place> TrialSession<P> {
             leader_pid: None,
             leader: None,
             host: None,
-            hosted: request.plan.acts.iter().any(|act| act.send.has(Step::ParentDeath)),
+            hosted: request.plan.acts.iter().any(|act| act.send.has(&Step::ParentDeath)),
             helpers: BTreeSet::new(),
             roles: Roles::default(),
             evidence,
@@ -176,6 +178,7 @@ impl<P: Place> TrialSession<P> {
             failed: None,
             agent: AGENT,
             services: Services::default(),
+            stalled: BTreeSet::new(),
             asked: Vec::new(),
             running: None,
             connecting: None,
@@ -541,6 +544,7 @@ impl<P: Place> TrialSession<P> {
                 self.say(Event::Started);
             }
             (self.evidence.ended, self.evidence.ended_at) = (Some(ended), Some(at));
+            self.end_stalls();
             self.say(Event::LeaderEnded(ended));
         } else if self.leader_pid == Some(pid) && self.hosted {
             // Its host was killed before it could wait for it: the init tells again.
@@ -579,6 +583,7 @@ impl<P: Place> TrialSession<P> {
 
     /// Takes down all that is not read from files and states.
     pub(super) fn conclude(&mut self) {
+        self.end_stalls();
         self.read_outputs();
         self.evidence.ipc = self.cell.ipc().into_iter().filter(|object| !self.ipc_before.contains(object)).collect();
         if let Some(terminal) = self.streams.outputs[0].as_ref().filter(|_| self.terminal) {
@@ -675,7 +680,7 @@ impl<P: Place> Session for TrialSession<P> {
             Action::SetTimer(timer, span) => {
                 self.timers.insert(*timer, Instant::now() + *span);
             }
-            Action::Inject(step) => self.inject(*step),
+            Action::Inject(step) => self.inject(step),
             Action::KillLeader => self.kill_leader(),
             Action::Census(occasion) => self.census(*occasion),
             Action::AwaitQuiet => {

@@ -13,6 +13,7 @@ mod recover;
 mod roles;
 mod services;
 mod stacked;
+mod stalled;
 mod states;
 mod streams;
 mod within;

@@ -25,8 +25,8 @@ pub(in crate::driver) fn open_in<P: Place>(
     let plan = &request.plan;
     let (mut agent_streams, agent_ends) =
         streams::for_agent(&plan.stdin, &request.directory, !request.prepare.is_empty())?;
-    let hosted = plan.acts.iter().any(|act| act.send.has(Step::ParentDeath));
-    let terminal = plan.pty || plan.acts.iter().any(|act| act.send.has(Step::PtyHangup));
+    let hosted = plan.acts.iter().any(|act| act.send.has(&Step::ParentDeath));
+    let terminal = plan.pty || plan.acts.iter().any(|act| act.send.has(&Step::PtyHangup));
     let prepare = |command: &[OsString], role, stdio, what: &dyn Fn() -> String| {
         Program::new(command, &request.environment, &request.directory, role, stdio)
             .map_err(|error| DriverError::Command { what: what(), why: error.to_string() })

@@ -6,7 +6,7 @@ use super::streams;
 use super::within::open_within;
 use crate::driver::{DriverError, Interrupt, Request};
 use crate::model::Ended;
-use crate::service::{Inherits, Ready, Service, Start};
+use crate::service::{Inherits, Ready, Service, Start, unknown};
 use crate::state::{Stream, postgres_answers, redis_answers};
 use crate::sys::{Command, Program, Report, Role};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -63,6 +63,9 @@ pub(super) fn prepare<P: Place>(
     if let (Some(first), false) = (request.services.first(), P::TRACES) {
         let why = format!("services run under the full guarantee only, and there is the service `{}`", first.name);
         return Err(DriverError::Unsupported(why));
+    }
+    if let Some(unknown) = unknown(request.plan.acts.iter().map(|act| &act.send), &request.services) {
+        return Err(DriverError::no_service(unknown));
     }
     for service in &request.services {
         services.directories.extend(service.directory().ok().as_deref().and_then(Path::parent).map(Path::to_path_buf));
@@ -183,6 +186,14 @@ impl Services {
             ];
             let _ = poll(&mut watched, Timespec::try_from(TRY_EVERY).ok().as_ref());
         }
+    }
+
+    /// The pid of a service, if it has one that is known, and those of all others.
+    pub(super) fn pids(&self, name: &str) -> (Option<i32>, Vec<i32>) {
+        let is_it = |index: usize| self.planned.get(index).is_some_and(|planned| planned.name == name);
+        let known = self.running.iter().copied().filter(|(pid, _)| *pid != 0);
+        let (own, others): (Vec<_>, Vec<_>) = known.partition(|(_, index)| is_it(*index));
+        (own.first().map(|(pid, _)| *pid), others.iter().map(|(pid, _)| *pid).collect())
     }
 
     /// The failure of a server of which this report says that it has ended. One that went

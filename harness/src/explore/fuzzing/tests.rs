@@ -132,6 +132,7 @@ proptest! {
             let space = Space {
                 places: Vec::new(),
                 sends: Vec::new(),
+                stalls: Vec::new(),
                 after: Vec::new(),
                 scale: Duration::ZERO,
                 traced: false,

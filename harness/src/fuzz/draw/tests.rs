@@ -13,6 +13,7 @@ fn space(traced: bool) -> Space {
     Space {
         places: vec![place("start", 1), place("syscall:mkdir@exit", 8), place("syscall:close@exit#7", 1)],
         sends: ["TERM", "INT", "parent-death"].map(|send| send.parse().expect("an injection")).to_vec(),
+        stalls: Vec::new(),
         after: Vec::new(),
         scale: Duration::from_millis(16),
         traced,
@@ -41,6 +42,19 @@ fn fresh_plans_lean_to_what_weighs_more() {
     assert!(first["start"] > 5 && first["syscall:close@exit#7"] > 5, "{first:?}");
     let timed = row(&fresh(&space(false)), 400).iter().filter(|plan| plan.point_text().starts_with("time:")).count();
     assert!(timed > 200, "who cannot be held is met by time: {timed}");
+}
+
+#[test]
+fn a_service_stalls_only_before_the_agent_is_terminated() {
+    let with = Space { stalls: vec![Step::Stall("db".to_owned())], ..space(true) };
+    let plans = row(&fresh(&with), 400);
+    let stalls = plans.iter().filter(|plan| plan.injection_text().contains("stall:db,")).count();
+    assert!((10..200).contains(&stalls), "{stalls}");
+    assert!(plans.iter().all(TrialPlan::terminates));
+    let none = row(&fresh(&space(true)), 400);
+    assert!(!none.iter().any(|plan| plan.injection_text().contains("stall")));
+    let Token(alone) = "q1/at=start/send=stall:db/grace=2s".parse().expect("a token");
+    assert!(!alone.terminates());
 }
 
 #[test]

@@ -21,6 +21,7 @@ fn space() -> Space {
             place("syscall:rmdir@exit", 12),
         ],
         sends: ["TERM", "INT"].map(|send| send.parse().expect("an injection")).to_vec(),
+        stalls: Vec::new(),
         after: Vec::new(),
         scale: Duration::from_millis(64),
         traced: true,
@@ -59,7 +60,7 @@ fn it_comes_down_to_what_a_person_would_write() {
     };
     assert_eq!(least(LONG, cleanup), "q1/at=start/send=TERM/at=+syscall:unlink@enter/send=TERM/grace=1s");
     let late = |plan: &TrialPlan| {
-        steps(plan).any(|step| matches!(step, Step::Delay(span) if span >= Duration::from_millis(1)))
+        steps(plan).any(|step| matches!(step, Step::Delay(span) if *span >= Duration::from_millis(1)))
     };
     assert_eq!(least(LONG, late), "q1/at=start/send=delay:1250us,TERM/grace=1s");
 }

@@ -38,7 +38,9 @@ cases! {
     recovery_of_nothing: agent!("[recover]", "within = '5s'");
     a_service_where_it_cannot_be_named: agent!("stdin = { text = '${service.db.directory}' }", "[[service]]", "name = 'db'", "kind = 'postgres'", "[[state]]", "kind = 'postgres'", "url = '${service.db.url}'", "query = 'select ${service.db.url}'");
     services_of_the_wrong_form: agent!("env = { A = '${service.db}', B = '${service.bd.url}', C = '${service.db.port}' }", "[[service]]", "name = 'a b'", "kind = 'command'", "[[service]]", "name = 'db'", "kind = 'command'", "command = ['x']", "[[service]]", "name = 'db'", "kind = 'command'", "command = ['x', '${service.db.url}']");
-    not_yet_injections: agent!("[terminate]", "send = 'TERM,token'", "[[script]]", "at = ['idle']", "send = 'cancel'", "[[script]]", "at = ['start']", "send = 'stall:llm'");
+    not_yet_injections: agent!("[terminate]", "send = 'TERM,token'", "[[script]]", "at = ['idle']", "send = 'cancel'");
+    stalls_of_no_service: agent!("[terminate]", "send = 'stall:bd,TERM'", "[[script]]", "at = ['idle']", "send = 'stall:'", "[[service]]", "name = 'db'", "kind = 'postgres'");
+    stalls_without_services: agent!("[[script]]", "at = ['idle']", "send = 'TERM,stall:llm'");
     unknown_values: agent!("kind = 'sever'", "stdin = 'in.txt'", "[cell]", "network = 'none'", "guarantee = 'ful'", "[explore]", "strategy = 'all'");
     unknown_profile: agent!("[terminate]", "profile = 'kubernets'");
     unknown_profile_far: agent!("[terminate]", "profile = 'zzz'");
