@@ -194,19 +194,26 @@ fn threads(process: impl AsFd + Copy) -> Vec<ThreadRecord> {
 
 /// Whether every thread of these processes is blocked, and a sum that changes
 /// whenever one of them ran in between. One that is stopped by a tracer is blocked,
-/// unless that tracer is ours (`traced`): then it goes on in a moment.
+/// unless that tracer is ours (`traced`): then it goes on in a moment. One that has
+/// ended is not blocked: whoever saw it alive has to look again.
 pub(crate) fn activity(proc: impl AsFd + Copy, pids: &[i32], traced: bool) -> (bool, u64) {
     let (mut blocked, mut sum) = (true, pids.len() as u64);
     for pid in pids {
-        let Ok(directory) = open_process(proc, *pid) else { continue };
+        let mut alive = false;
+        let Ok(directory) = open_process(proc, *pid) else {
+            blocked = false;
+            continue;
+        };
         for tid in numbers(&directory, "task") {
             let Some(stat) = read(&directory, &format!("task/{tid}/stat")).as_deref().and_then(parse_stat) else {
                 continue;
             };
             let switches = read_text(&directory, &format!("task/{tid}/status")).as_deref().map_or(0, parse_switches);
+            alive |= !matches!(stat.state, 'Z' | 'X');
             blocked &= matches!(stat.state, 'S' | 'T' | 'Z' | 'X' | 'I') || (stat.state == 't' && !traced);
             sum = sum.wrapping_mul(1_000_003).wrapping_add(stat.ticks).wrapping_add(switches).wrapping_add(tid as u64);
         }
+        blocked &= alive;
     }
     (blocked, sum)
 }
@@ -271,5 +278,28 @@ pub(crate) fn unix_sockets(proc: impl AsFd + Copy, processes: &[ProcessRecord]) 
     UnixSockets {
         listening: own().any(|socket| socket.listens),
         abstract_name: own().any(|socket| socket.path.starts_with('@')),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn a_process_that_has_ended_is_not_blocked() {
+        let proc = std::fs::File::open("/proc").unwrap();
+        let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let pids = [i32::try_from(child.id()).unwrap()];
+        while !activity(&proc, &pids, true).0 {
+            std::thread::yield_now();
+        }
+        drop(child.stdin.take());
+        let ended = rustix::process::Pid::from_child(&child);
+        let unreaped = rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOWAIT;
+        rustix::process::waitid(rustix::process::WaitId::Pid(ended), unreaped).unwrap();
+        assert!(!activity(&proc, &pids, true).0, "a zombie");
+        child.wait().unwrap();
+        assert!(!activity(&proc, &pids, true).0, "nothing");
     }
 }

@@ -230,7 +230,7 @@ pub(super) const ALL: &[Real] = &[
         command: &[
             "python3",
             "-c",
-            "import multiprocessing as m, time\ndef work(_):\n print('ready', flush=True)\n time.sleep(3)\nif __name__ == '__main__':\n with m.get_context('fork').Pool(2) as p:\n  p.map(work, '12')",
+            "import multiprocessing as m, os, time\ndef work(_):\n os.write(1, b'ready\\n')\n time.sleep(3)\nif __name__ == '__main__':\n with m.get_context('fork').Pool(2) as p:\n  p.map(work, '12')",
         ],
         truths: &[Truth {
             at: "output:/ready/#2",

@@ -94,7 +94,9 @@ impl<P: Place> TrialSession<P> {
         if matches!(occasion, Occasion::Idle | Occasion::Settled) {
             // At rest it was looked at for longer: who is stopped there stays so.
             let traced = self.tracer.is_some() && occasion == Occasion::Settled;
-            let busy = !activity(self.cell.proc(), &pids, traced).0;
+            let halted =
+                traced && agents.iter().any(|process| process.threads.iter().any(|thread| thread.state == 't'));
+            let busy = halted || !activity(self.cell.proc(), &pids, traced).0;
             // That a helper listens does not make the agent a server.
             let own: Vec<ProcessRecord> = processes.iter().filter(|process| !process.helper).cloned().collect();
             let holds = |listener: &Listener| own.iter().any(|process| listener.holders.contains(&process.id));
@@ -138,7 +140,8 @@ impl<P: Place> TrialSession<P> {
     fn is_idle(&mut self, looking: &mut Looking) -> bool {
         let mut processes = self.agent_processes(Depth::Processes);
         self.assign_roles(&mut processes);
-        let pids: Vec<i32> = processes.iter().filter(|process| !process.helper).map(|process| process.id.pid).collect();
+        let agents = processes.iter().filter(|process| !process.helper && !process.is_zombie());
+        let pids: Vec<i32> = agents.map(|process| process.id.pid).collect();
         let (blocked, sum) = activity(self.cell.proc(), &pids, false);
         let now = Instant::now();
         if !blocked || pids.is_empty() {
