@@ -30,6 +30,7 @@ const TESTS: &[(&str, Body)] = &[
     ("a_handler_runs_before_the_call_and_the_call_is_made", handler),
     ("inside_the_cleanup", inside_the_cleanup),
     ("two_injections_at_the_two_sides_of_one_call", both_sides),
+    ("two_threads_are_held_one_right_after_the_other", two_threads),
     ("the_calls_of_a_handler_are_counted", handler_calls),
     ("a_signal_that_a_thread_waits_for_is_taken_by_it", waited_for),
     ("who_is_left_comes_to_a_point_when_the_agent_has_ended", left_at_a_point),
@@ -239,6 +240,30 @@ fn inside_the_cleanup() -> Result<(), Failed> {
     let done = trial(vec![first, second], &["sh", "-c", script])?;
     done.ended_by(Signal::KILL);
     assert!(!done.left("x") && done.left("y"));
+    Ok(())
+}
+
+/// The second thread stops while the first is held, and is held itself before the agent
+/// has got the first signal: the kernel tells of the newest thread first.
+fn two_threads() -> Result<(), Failed> {
+    let script = "import os, signal, threading\n\
+        signal.signal(signal.SIGTERM, lambda *_: None)\n\
+        there = threading.Event()\n\
+        def first():\n there.wait()\n os.mkdir('a')\n\
+        def second():\n there.set()\n while not os.path.exists('a'): pass\n os.mkdir('b')\n\
+        threads = [threading.Thread(target=one) for one in (first, second)]\n\
+        for one in threads: one.start()\n\
+        for one in threads: one.join()\n\
+        os.mkdir('c')";
+    let at = |point: &str| -> Result<Act, Failed> {
+        Ok(Act { at: vec![point.parse()?], send: "TERM".parse().map_err(|_| "no injection")? })
+    };
+    for _ in 0..10 {
+        let acts = vec![at("syscall:mkdir@exit(**/a)")?, at("+syscall:mkdir@enter(**/b)")?];
+        let done = trial(acts, &["python3", "-c", script])?;
+        assert_eq!((done.outcome.clone(), done.evidence.ended), (Outcome::Ended, Some(Ended::Exited(0))));
+        assert!(done.left("a") && done.left("b") && done.left("c"));
+    }
     Ok(())
 }
 

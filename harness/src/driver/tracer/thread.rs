@@ -60,8 +60,9 @@ struct Tracing<'a> {
     recorder: Option<Recorder>,
     /// What processes had open at their ends.
     ends: Vec<End>,
-    /// One who goes on once the agent has got a signal.
-    kept: Option<Kept>,
+    /// Those who go on once the agent has got a signal: while one waits for that,
+    /// another thread may come to the next point.
+    kept: Vec<Kept>,
     /// Those who go on later, and when.
     delayed: Vec<(Stopped, Instant)>,
     /// Whose next call fails, and with which error.
@@ -113,7 +114,7 @@ pub(super) fn run(
         executed: false,
         recorder,
         ends: Vec::new(),
-        kept: None,
+        kept: Vec::new(),
         delayed: Vec::new(),
         failing: BTreeMap::new(),
         untraced,
@@ -140,21 +141,20 @@ impl Tracing<'_> {
     /// Waits for the next thing to happen. A signal that is taken in silence is no event.
     fn wait(&mut self) -> Waited {
         loop {
-            let waits = self.kept.as_ref().filter(|kept| !kept.ends);
-            if waits.is_none() && self.delayed.is_empty() {
+            if self.kept.iter().all(|kept| kept.ends) && self.delayed.is_empty() {
                 return sys::wait();
             }
             if let Some(happened) = sys::look() {
                 return happened;
             }
-            if waits.is_some_and(|kept| !self.another_will_get(kept.held.tid(), kept.signal)) {
-                self.release_waiting();
-            }
+            let waits = |kept: &Kept| kept.ends || self.another_will_get(kept.held.tid(), kept.signal);
+            let in_vain: Vec<i32> = self.kept.iter().filter(|kept| !waits(kept)).map(|kept| kept.held.tid()).collect();
+            self.release_kept(|kept| in_vain.contains(&kept.held.tid()));
             let now = Instant::now();
             let due = self.delayed.extract_if(.., |(_, until)| *until <= now);
             let untraced = self.untraced;
             due.for_each(|(stopped, _)| if untraced { stopped.detach() } else { stopped.resume(Until::NextStop, 0) });
-            if self.kept.is_some() || !self.delayed.is_empty() {
+            if !self.kept.is_empty() || !self.delayed.is_empty() {
                 std::thread::sleep(LOOK_EVERY);
             }
         }
@@ -162,10 +162,9 @@ impl Tracing<'_> {
 
     fn ended(&mut self, tid: i32, status: i32) {
         // A process is gone with the thread that gave it its id, which ends last.
-        if self.kept.as_ref().is_some_and(|kept| kept.held.tid() == tid) {
-            self.kept = None;
-        } else if self.tree.agent() == Some(tid) {
-            self.release_waiting();
+        self.kept.retain(|kept| kept.held.tid() != tid);
+        if self.tree.agent() == Some(tid) {
+            self.release_kept(|_| true);
         }
         self.delayed.retain(|(stopped, _)| stopped.tid() != tid);
         let doing = self.doing.remove(&tid);
@@ -225,8 +224,9 @@ impl Tracing<'_> {
 
     fn stopped(&mut self, stopped: Stopped, stop: Stop) {
         let tid = stopped.tid();
-        // One who was delayed and stops again was killed.
+        // One who was to go on later and stops again was killed.
         self.delayed.retain(|(delayed, _)| delayed.tid() != tid);
+        self.kept.retain(|kept| kept.held.tid() != tid);
         let asked = self.is_asked(tid, stop);
         self.read_stack(&stopped);
         match stop {
@@ -270,11 +270,11 @@ impl Tracing<'_> {
                 // A signal that ends the agent has done so only once it has ended.
                 let ending = ends(tid, signal);
                 stopped.resume(Until::NextStop, signal);
-                if let Some(kept) = self.kept.as_mut().filter(|kept| agent && kept.signal == signal) {
-                    kept.ends = ending;
-                    if !ending {
-                        self.release_waiting();
-                    }
+                let got = |kept: &Kept| agent && kept.signal == signal;
+                if ending {
+                    self.kept.iter_mut().filter(|kept| got(kept)).for_each(|kept| kept.ends = true);
+                } else {
+                    self.release_kept(got);
                 }
             }
             Stop::GroupStop => stopped.listen(),
@@ -448,7 +448,7 @@ impl Tracing<'_> {
             // Were it let go at once, it would run on while another thread or process
             // is only about to get the signal.
             Ok(Release::OnceGot(signal)) if self.another_will_get(stopped.tid(), signal) => {
-                self.kept = Some(Kept { held: stopped, signal, ends: false });
+                self.kept.push(Kept { held: stopped, signal, ends: false });
             }
             Ok(Release::After(span)) => self.delayed.push((stopped, Instant::now() + span)),
             // It was held at its start alone: from here on nothing is to be seen.
@@ -484,10 +484,9 @@ impl Tracing<'_> {
         Some(faults.remove(place).errno())
     }
 
-    fn release_waiting(&mut self) {
-        if let Some(kept) = self.kept.take() {
-            kept.held.resume(Until::NextStop, 0);
-        }
+    fn release_kept(&mut self, which: impl Fn(&Kept) -> bool) {
+        let released = self.kept.extract_if(.., |kept| which(kept));
+        released.for_each(|kept| kept.held.resume(Until::NextStop, 0));
     }
 
     /// Whether another thread of the agent will get the signal that was sent to it, and
@@ -500,7 +499,9 @@ impl Tracing<'_> {
         }
         let unblocks = |tid: &i32| mask(*tid, "SigBlk:").is_some_and(|mask| !has(mask, signal));
         let pending = |tid: i32| mask(tid, "ShdPnd:").is_some_and(|pending| has(pending, signal));
-        let others: Vec<i32> = self.tree.agent_threads().filter(|tid| *tid != held).collect();
+        // Who is kept stopped gets nothing; were they to wait for each other, none would go on.
+        let stopped = |tid: &i32| *tid == held || self.kept.iter().any(|kept| kept.held.tid() == *tid);
+        let others: Vec<i32> = self.tree.agent_threads().filter(|tid| !stopped(tid)).collect();
         (others.iter().any(unblocks) && self.tree.agent().is_some_and(pending))
             || others.iter().any(|tid| sys::is_stopped_for(*tid, signal))
     }
