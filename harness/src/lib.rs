@@ -63,7 +63,8 @@ pub use future::{AsyncAgent, Trial, cancel_after, over};
 /// | `grace = "5s"` | how long it may take to end after its token was cancelled | 5 s |
 /// | `horizon = "60s"` | how long an undisturbed run may take | a minute; an hour when paused |
 /// | `budget = "10s"` | no trial starts after that time | none |
-/// | `seed = 1` | the order of the trials | 0 |
+/// | `fuzz = 300` | so many trials at random in place of one for each suspension, as [`FutureAgent::fuzz`] makes them | none |
+/// | `seed = 1` | the order of the trials, and which they are where they are at random | 0 |
 /// | `rerun = false` | it is not run again over what a cancelled run left | it is |
 ///
 /// A test that fails prints each finding with the line of the `.await` at which the agent

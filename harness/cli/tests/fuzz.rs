@@ -60,6 +60,30 @@ fn what_is_found_in_a_scenario_is_tried_first_from_then_on() {
     assert_eq!(again, file, "nothing is added twice");
 }
 
+/// It leaves its file only where a variable says so.
+const BY_MODE: &str = "[ \"$MODE\" = leaky ] || trap 'rm -f \"$file\"; exit 143' TERM INT\nfile=$(mktemp agent-XXXXXX)\necho working\nsleep 0.1 & wait\nrm \"$file\"\n";
+
+#[test]
+fn what_does_not_matter_is_told() {
+    let directory = workspace();
+    let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).expect("written");
+    write("agent.sh", BY_MODE);
+    let agent =
+        "command = [\"sh\", \"agent.sh\", \"--color\", \"always\"]\nenv = { MODE = \"leaky\", VERBOSE = \"1\" }";
+    let scenario = SCENARIO.replace("command = [\"sh\", \"agent.sh\"]", agent);
+    write("agent.toml", &format!("{scenario}\n[cell]\nnetwork = \"private\"\n"));
+    let found = quietus(directory.path(), &["fuzz", "--no-corpus", "agent.toml"], None);
+    let said = text(&found.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    let told = "shows as often without the argument `--color`, the argument `always`, the variable VERBOSE";
+    assert!(said.contains(told) && !said.contains("the variable MODE"), "{said}");
+    assert!(!said.contains("was not tried"), "{said}");
+    write("agent.toml", &scenario);
+    let found = quietus(directory.path(), &["fuzz", "--no-corpus", "agent.toml"], None);
+    let said = text(&found.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(!said.contains("shows as often without"), "{said}");
+    assert!(said.contains("what of its arguments, variables and services matters was not tried"), "{said}");
+}
+
 #[test]
 fn in_ci_the_lines_are_printed_and_nothing_is_written() {
     let directory = workspace();

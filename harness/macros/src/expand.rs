@@ -44,7 +44,7 @@ impl Parse for Arguments {
     }
 }
 
-const KEYS: &str = "how, time, threads, grace, horizon, budget, seed, rerun";
+const KEYS: &str = "how, time, threads, grace, horizon, budget, fuzz, seed, rerun";
 
 fn call(Argument { key, value }: &Argument) -> syn::Result<Tokens> {
     let wrong = |what: &str| Err(Error::new(value.span(), what));
@@ -71,6 +71,10 @@ fn call(Argument { key, value }: &Argument) -> syn::Result<Tokens> {
             quote!(.multi_thread(#count))
         }
         ("threads", _) => return wrong("threads is how many threads the runtime has, from 1"),
+        ("fuzz", Lit::Int(trials)) if trials.base10_parse::<u32>().is_ok_and(|trials| trials > 0) => {
+            quote!(.random(#trials))
+        }
+        ("fuzz", _) => return wrong("fuzz is how many trials at random are made, from 1"),
         ("seed", Lit::Int(seed)) if seed.base10_parse::<u64>().is_ok() => quote!(.seed(#seed)),
         ("seed", _) => return wrong("seed is a whole number"),
         ("grace" | "horizon" | "budget", Lit::Str(text)) => {
@@ -155,13 +159,17 @@ mod tests {
             ("time = \"virtual\"", "time is \"real\" or \"paused\""),
             ("threads = 0", "threads is how many threads the runtime has, from 1"),
             ("seed = \"x\"", "seed is a whole number"),
+            ("fuzz = 0", "fuzz is how many trials at random are made, from 1"),
             ("grace = \"5\"", "`5` is no time: write 250ms, 10s or 2m"),
             ("budget = 5", "write a time like \"10s\""),
             ("rerun = 1", "rerun is true or false"),
             ("seed = 1, seed = 2", "`seed` is there twice"),
-            ("paused", "write paused = …; there are how, time, threads, grace, horizon, budget, seed, rerun"),
+            ("paused", "write paused = …; there are how, time, threads, grace, horizon, budget, fuzz, seed, rerun"),
             ("time = \"paused\", threads = 2", "on several threads tokio's clock cannot be paused"),
-            ("speed = 1", "there is no `speed`; there are how, time, threads, grace, horizon, budget, seed, rerun"),
+            (
+                "speed = 1",
+                "there is no `speed`; there are how, time, threads, grace, horizon, budget, fuzz, seed, rerun",
+            ),
         ] {
             assert_eq!(said(arguments, GOOD), text, "{arguments}");
         }

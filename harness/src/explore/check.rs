@@ -32,6 +32,8 @@ pub struct Check {
     pub command: Vec<OsString>,
     /// Its whole environment.
     pub environment: Vec<(OsString, OsString)>,
+    /// Names of the variables in it that the scenario sets itself.
+    pub own_variables: Vec<OsString>,
     /// Its working directory, absolute.
     pub directory: PathBuf,
     /// Commands that run before it.

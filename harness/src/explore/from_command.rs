@@ -17,6 +17,7 @@ impl Check {
             name: command.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" "),
             command,
             environment,
+            own_variables: Vec::new(),
             directory,
             prepare: Vec::new(),
             stdin: None,

@@ -75,6 +75,7 @@ impl Check {
             name: scenario.name.clone(),
             command: words(&scenario.agent.command),
             environment,
+            own_variables: own.keys().map(OsString::from).collect(),
             directory,
             prepare: scenario.agent.prepare.iter().map(|command| words(command)).collect(),
             stdin: scenario.agent.stdin.clone(),

@@ -3,6 +3,7 @@
 use super::check::{Check, Status};
 use super::conclude::{Course, Tried, conclude};
 use super::gather::Gatherer;
+use super::needless::untried;
 use super::plan::{Planned, known};
 use super::runner::Runner;
 use super::showing::{showing, window_of};
@@ -11,7 +12,8 @@ use super::space::space;
 use super::streamed::{Feed, streamed};
 use super::told::told;
 use crate::audit::Found;
-use crate::fuzz::{Fuzzer, Learned};
+use crate::fuzz::{Fuzzer, Learned, Space};
+use crate::model::PointSpec;
 use quietus_reports::{Outcome, Run, Severity, Trial};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,12 +27,12 @@ const AHEAD: u64 = 32;
 const SHRINK_FOR: Duration = Duration::from_secs(60);
 
 /// What came of a trial.
-type Result = (Trial, Vec<Found>, Learned);
+type Result = (Trial, Vec<Found>, Learned<PointSpec>);
 
 /// Gives plans, and learns from what comes of them.
 struct Random<'a> {
     course: Course<'a>,
-    fuzzer: Fuzzer,
+    fuzzer: Fuzzer<Space>,
     /// Plans of earlier runs, which come first.
     earlier: VecDeque<Planned>,
     /// How many are still to be drawn.
@@ -111,12 +113,15 @@ pub(super) fn fuzz(course: Course<'_>) -> Run {
         (trial, found, shows.unwrap_or_default())
     };
     streamed(jobs, AHEAD, &|| go_on() && !enough(), &mut random, &work);
-    let Random { tried, left, fuzzer, .. } = random;
+    let Random { tried, left, fuzzer, findings, .. } = random;
     let space = fuzzer.space();
     let mut about_trials = vec![format!("seed {}", wanted.seed)];
     if let Some(left) = left.filter(|left| *left > 0 && !enough()) {
         let why = if runner.interrupt.is_raised() { "interrupted" } else { "the time was up" };
         about_trials.push(format!("{left} trials were not run: {why}"));
+    }
+    if wanted.shrink && !findings.is_empty() {
+        about_trials.extend(untried(course).map(ToOwned::to_owned));
     }
     // What was found is confirmed and made small though the time is up.
     let until = Instant::now() + began.elapsed().max(SHRINK_FOR);

@@ -17,6 +17,7 @@ mod fuzzing;
 mod gather;
 mod held;
 mod mapped;
+mod needless;
 mod origin;
 mod parallel;
 mod plan;

@@ -24,7 +24,7 @@ pub(super) fn showing(
     found: &[Found],
     space: &Space,
     map: Option<&Map>,
-) -> Learned {
+) -> Learned<PointSpec> {
     let evidence = &record.evidence;
     let window = window_of(planned, space);
     let kind = window.and_then(|number| Some(map?.windows.get(number)?.kind));

@@ -2,6 +2,7 @@
 
 use super::conclude::Course;
 use super::gather::{Gathered, Gatherer};
+use super::needless::{is_tried, needless};
 use super::parallel::in_parallel;
 use super::runner::{LINGER, Runner};
 use crate::audit::Found;
@@ -87,7 +88,12 @@ impl<'a> Shrinker<'a> {
         if !shrunk.whole {
             known.found.evidence.push("there may be a smaller trial: the time for that was up".to_owned());
         }
-        known.confirmed = Confirmed::new(hits(&found, &runs), u32::try_from(runs.len()).unwrap_or(u32::MAX));
+        let hits = hits(&found, &runs);
+        known.confirmed = Confirmed::new(hits, u32::try_from(runs.len()).unwrap_or(u32::MAX));
+        if hits > 0 && is_tried(self.course) {
+            let rate = f64::from(hits) / runs.len() as f64;
+            known.found.evidence.extend(needless(self.course, self.quick, &least, &found, rate));
+        }
         known.plans.retain(|plan| *plan != least);
         known.points = vec![format!("{} at {}", least.injection_text(), least.point_text())];
         known.plans.insert(0, least);

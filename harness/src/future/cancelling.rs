@@ -86,6 +86,7 @@ pub(super) struct Cancelling<T> {
 impl<T> Cancelling<T> {
     pub(super) fn new(future: Boxed<T>, trial: Trial, plan: Plan, grace: Duration) -> Self {
         trial.noted().cancel = plan.first.filter(|cancel| cancel.at.task > 0);
+        trial.set_order(plan.order);
         Self {
             future: Some(future),
             trial,
@@ -261,6 +262,10 @@ impl<T> Future for Cancelling<T> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Course<T>> {
         let this = self.get_mut();
+        let turn = this.trial.poll_begins(0);
+        if turn.puts_off(context) {
+            return Poll::Pending;
+        }
         let before = this.trial.awaits();
         if let Some(began) = this.began {
             this.trial.noted().polls.push(began.elapsed());
@@ -293,6 +298,7 @@ impl<T> Future for Cancelling<T> {
         if this.is_late(context) {
             return Poll::Ready(this.drop_it(Course::OutOfTime));
         }
+        turn.goes_on(context);
         Poll::Pending
     }
 }

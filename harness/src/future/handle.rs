@@ -3,14 +3,17 @@
 
 use super::lock::{Lock, LockState};
 use super::panics::caught;
+use super::plan::{Order, Polls};
 use super::settling::living;
 use super::spawned::{Spawned, Task};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Context;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -70,7 +73,16 @@ pub(super) struct Noted {
     pub(super) threads: usize,
     /// Whether there was one that is no worker.
     pub(super) blocks: bool,
+    /// In which order futures are to be polled, and who was polled so far: 0 is the agent's own
+    /// future, 1 the first task that was started through this.
+    pub(super) order: Order,
+    pub(super) polled: Vec<u32>,
+    /// How many polls have begun.
+    polls_begun: u32,
 }
+
+/// No more polls are remembered.
+const MOST_POLLED: usize = 1024;
 
 /// What is there before the agent runs.
 #[derive(Debug, Clone, Copy, Default)]
@@ -162,6 +174,26 @@ impl Trial {
         self.inner.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Counts a poll of the agent's own future, 0, or of a task; says what becomes of it.
+    pub(super) fn poll_begins(&self, who: u32) -> Turn {
+        let mut noted = self.noted();
+        noted.polls_begun = noted.polls_begun.saturating_add(1);
+        let number = noted.polls_begun;
+        let is_in = |polls: Polls| polls.numbers().any(|one| one == number);
+        let turn = Turn { is_late: is_in(noted.order.late), is_early: is_in(noted.order.early) };
+        if !turn.is_late && noted.polled.len() < MOST_POLLED {
+            noted.polled.push(who);
+        }
+        turn
+    }
+
+    /// From now on futures are polled in this order, and their polls are counted.
+    pub(super) fn set_order(&self, order: Order) {
+        let mut noted = self.noted();
+        (noted.order, noted.polls_begun) = (order, 0);
+        noted.polled.clear();
+    }
+
     /// Counts a suspension of the agent's own future, and says the how manieth it was.
     pub(super) fn suspended(&self) -> u32 {
         self.inner.awaits.fetch_add(1, Ordering::Relaxed) + 1
@@ -232,6 +264,40 @@ impl Trial {
             noted.locks.entry(name).or_insert(lock);
         }
         told
+    }
+}
+
+/// What becomes of one poll.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Turn {
+    /// It is put off.
+    pub(super) is_late: bool,
+    /// Another follows at once.
+    pub(super) is_early: bool,
+}
+
+impl Turn {
+    /// Puts the poll off behind all that can go on, if that is planned.
+    pub(super) fn puts_off(self, context: &mut Context<'_>) -> bool {
+        if self.is_late {
+            later(context);
+        }
+        self.is_late
+    }
+
+    /// Has it polled again, if that is planned, though nothing has woken it.
+    pub(super) fn goes_on(self, context: &Context<'_>) {
+        if self.is_early {
+            context.waker().wake_by_ref();
+        }
+    }
+}
+
+/// Has it woken once all that can go on were polled: who wakes itself comes again before the
+/// runtime looks at its own future.
+fn later(context: &mut Context<'_>) {
+    if pin!(tokio::task::yield_now()).poll(context).is_ready() {
+        context.waker().wake_by_ref();
     }
 }
 

@@ -476,6 +476,7 @@ mod tests {
             turns: (0, 0),
             starts_others: false,
             polls: Vec::new(),
+            polled: Vec::new(),
             probes: BTreeMap::new(),
             token_asked: None,
             blocks: false,

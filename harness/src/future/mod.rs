@@ -4,6 +4,7 @@
 mod after;
 mod agent;
 mod cancelling;
+mod fuzz;
 mod handle;
 mod judge;
 mod line;
@@ -14,6 +15,8 @@ mod panics;
 mod plan;
 mod plans;
 mod settling;
+mod smaller;
+mod space;
 mod spawned;
 mod sweep;
 mod turns;
@@ -22,7 +25,7 @@ pub use after::cancel_after;
 pub use agent::{AsyncAgent, Over, over};
 pub use handle::Trial;
 pub use lock::{Lock, LockState};
-pub use plan::{By, Cancel, Moment, Plan, Point};
+pub use plan::{By, Cancel, Moment, Order, Plan, Point, Polls};
 
 pub(crate) use agent::{Startable, startable};
 pub(crate) use cancelling::LONGEST_SPIN;

@@ -77,6 +77,8 @@ pub(super) struct Seen {
     /// its trial, if that was asked for.
     pub(super) starts_others: bool,
     pub(super) polls: Vec<Duration>,
+    /// Who was polled, one after the other: the agent's own future is 0.
+    pub(super) polled: Vec<u32>,
     pub(super) probes: BTreeMap<u32, String>,
     /// How often it had been suspended when it asked for its token.
     pub(super) token_asked: Option<u32>,
@@ -220,6 +222,7 @@ pub(super) fn once(agent: &dyn Startable, setup: &Setup, plan: Plan, ask: Ask<'_
         turns: turns.map_or((0, 0), |turns| (turns.count().saturating_sub(inside.polls), turns.count())),
         starts_others: noted.starts_others,
         polls: std::mem::take(&mut noted.polls),
+        polled: std::mem::take(&mut noted.polled),
         probes: std::mem::take(&mut noted.probes),
         token_asked: noted.token_asked,
         blocks: noted.blocks,

@@ -2,6 +2,7 @@
 //! back from one. Pure.
 
 use crate::model::{format_span, parse_span};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -79,6 +80,54 @@ pub struct Cancel {
     pub by: By,
 }
 
+/// In which other order than the runtime's futures are polled. Polls are counted from 1, those
+/// of the agent's own future and those of all tasks that were started through its trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Order {
+    /// Polls that are put off until all others who can go on have been polled. The poll that
+    /// is made then has a number of its own.
+    pub late: Polls,
+    /// Polls after which the future, if it is suspended, is polled again though nothing has
+    /// woken it.
+    pub early: Polls,
+}
+
+/// So many polls are put off at most in one trial, and so many are followed by another.
+pub(super) const MOST_POLLS: usize = 4;
+
+/// Numbers of polls, up to four, ascending, each once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Polls([u32; MOST_POLLS]);
+
+impl Polls {
+    /// The first four of these; 0 is the number of no poll.
+    pub fn of(numbers: impl IntoIterator<Item = u32>) -> Self {
+        let numbers: BTreeSet<u32> = numbers.into_iter().filter(|number| *number > 0).collect();
+        let mut polls = Self::default();
+        for (place, number) in polls.0.iter_mut().zip(numbers) {
+            *place = number;
+        }
+        polls
+    }
+
+    /// Their numbers.
+    pub fn numbers(&self) -> impl Iterator<Item = u32> + '_ {
+        self.0.iter().copied().filter(|number| *number > 0)
+    }
+}
+
+impl Order {
+    /// Whether it is that of the runtime.
+    pub(super) fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// How many polls it changes.
+    pub(super) fn changes(&self) -> usize {
+        self.late.numbers().chain(self.early.numbers()).count()
+    }
+}
+
 /// What is done in one trial of a future. Nothing, in a control.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Plan {
@@ -87,6 +136,8 @@ pub struct Plan {
     /// After a token was cancelled, the how manieth suspension of the cleanup is the one
     /// at which the future is dropped.
     pub second: Option<u32>,
+    /// In which order futures are polled.
+    pub order: Order,
 }
 
 const FORM: &str = "a token of a future is like q1/at=await:7/send=drop";
@@ -131,15 +182,49 @@ impl fmt::Display for Plan {
         if let Some(Cancel { at, by }) = self.first {
             write!(f, "/at={at}/send={by}")?;
         }
-        self.second.map_or(Ok(()), |nth| write!(f, "/at=+await:{nth}/send=drop"))
+        if let Some(nth) = self.second {
+            write!(f, "/at=+await:{nth}/send=drop")?;
+        }
+        write!(f, "{}", self.order)
     }
+}
+
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (key, polls) in [("late", self.late), ("early", self.early)] {
+            let numbers: Vec<String> = polls.numbers().map(|number| number.to_string()).collect();
+            if !numbers.is_empty() {
+                write!(f, "/{key}={}", numbers.join(","))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Takes `/early=…` and then `/late=…` from the end of a token.
+fn split_order(text: &str) -> Result<(&str, Order), String> {
+    let split = |text, key: &str| match str::rsplit_once(text, key) {
+        None => Ok((text, Polls::default())),
+        Some((rest, numbers)) => {
+            let read: Result<Vec<u32>, _> = numbers.split(',').map(str::parse).collect();
+            let read = read.map_err(|_| format!("`{key}{numbers}` names no polls: write {key}3,9"))?;
+            let polls = Polls::of(read.iter().copied());
+            if polls.numbers().ne(read.iter().copied()) {
+                return Err(format!("`{key}{numbers}`: up to {MOST_POLLS} polls, ascending, the first is 1"));
+            }
+            Ok((rest, polls))
+        }
+    };
+    let (text, early) = split(text, "/early=")?;
+    let (text, late) = split(text, "/late=")?;
+    Ok((text, Order { late, early }))
 }
 
 impl FromStr for Plan {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let rest = text.strip_prefix("q1/at=").ok_or(FORM)?;
+        let (rest, order) = split_order(text.strip_prefix("q1/at=").ok_or(FORM)?)?;
         let (first, second) = match rest.split_once("/at=+await:") {
             Some((first, second)) => (first, Some(second)),
             None => (rest, None),
@@ -163,14 +248,14 @@ impl FromStr for Plan {
                 Some(nth.ok_or(FORM)?)
             }
         };
-        Ok(Self { first: Some(Cancel { at, by }), second })
+        Ok(Self { first: Some(Cancel { at, by }), second, order })
     }
 }
 
 impl Plan {
     /// Cancels once.
     pub(super) fn once(task: u32, moment: Moment, by: By) -> Self {
-        Self { first: Some(Cancel { at: Point { task, moment }, by }), second: None }
+        Self { first: Some(Cancel { at: Point { task, moment }, by }), ..Self::default() }
     }
 
     /// Whether it takes a runtime whose turns are taken one at a time.
@@ -186,7 +271,17 @@ impl Plan {
     /// Where, for a person.
     pub(super) fn place_text(&self) -> String {
         let first = self.first.map(|cancel| cancel.at.to_string()).unwrap_or_default();
-        self.second.map_or(first.clone(), |nth| format!("{first} then +await:{nth}"))
+        let mut text = first;
+        if let Some(nth) = self.second {
+            text.push_str(&format!(" then +await:{nth}"));
+        }
+        for (what, polls) in [("late", self.order.late), ("early", self.order.early)] {
+            let numbers: Vec<String> = polls.numbers().map(|number| number.to_string()).collect();
+            if !numbers.is_empty() {
+                text.push_str(&format!(", {what} {}", numbers.join(" ")));
+            }
+        }
+        text
     }
 
     /// How, for a person.
@@ -209,6 +304,9 @@ mod tests {
             "q1/at=await:2/send=token/at=+await:4/send=drop",
             "q1/at=time:250ms/send=timeout",
             "q1/at=turn:12/send=drop",
+            "q1/at=await:7/send=drop/late=3,9",
+            "q1/at=wake:2/send=token/at=+await:4/send=drop/late=1/early=2,3,4,5",
+            "q1/at=time:5ms/send=timeout/early=6",
         ] {
             assert_eq!(text.parse::<Plan>().expect(text).to_string(), text);
         }
@@ -233,6 +331,12 @@ mod tests {
             "q1/at=await:1/send=drop/at=+await:1/send=drop",
             "q1/at=await:1/send=token/at=+await:0/send=drop",
             "q1/at=await:1/send=token/at=+await:1/send=abort",
+            "q1/at=await:1/send=drop/late=",
+            "q1/at=await:1/send=drop/late=0",
+            "q1/at=await:1/send=drop/late=2,1",
+            "q1/at=await:1/send=drop/late=1,2,3,4,5",
+            "q1/at=await:1/send=drop/early=1/late=2",
+            "q1/late=1",
         ] {
             assert!(text.parse::<Plan>().is_err(), "{text}");
         }

@@ -89,6 +89,10 @@ impl<F: Future> Future for Spawned<F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.get_mut();
+        let turn = this.trial.poll_begins(u32::try_from(this.index).map_or(u32::MAX, |index| index + 1));
+        if turn.puts_off(context) {
+            return Poll::Pending;
+        }
         let before = this.task(|task| {
             task.polls += 1;
             task.awaits
@@ -106,6 +110,7 @@ impl<F: Future> Future for Spawned<F> {
                 task.awaits
             });
             this.cancel_at(Moment::Await(nth));
+            turn.goes_on(context);
         }
         polled
     }

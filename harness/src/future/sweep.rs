@@ -1,12 +1,14 @@
 //! A sweep of an agent that is a future: undisturbed runs, a trial for each suspension and
-//! each way to cancel, and each finding once more.
+//! each way to cancel, and each finding once more. Trials at random begin and end like it.
 
 use super::agent::Startable;
 use super::cancelling::Course;
+use super::fuzz::fuzz;
 use super::judge::{Expected, growth, judge, learn, varies};
 use super::once::{Ask, Seen, Setup, once};
 use super::plan::{By, Moment, Plan};
 use super::plans::{plans, second};
+use super::smaller::size;
 use crate::audit::Found;
 use quietus_reports::{
     AgentKind, Code, Confirmed, Control, Finding, Gate, Outcome, Reproduction, Run, Severity, Trial, Verdict,
@@ -29,6 +31,8 @@ pub(crate) struct Wanted {
     pub(crate) how: Vec<By>,
     pub(crate) seed: u64,
     pub(crate) budget: Option<Duration>,
+    /// So many trials at random, in place of one for each suspension.
+    pub(crate) random: Option<u32>,
     /// The only trial, if one is replayed.
     pub(crate) only: Option<Plan>,
     /// How often each finding is tried again.
@@ -38,24 +42,24 @@ pub(crate) struct Wanted {
 }
 
 /// A finding, with where it was seen.
-struct Gathered {
-    found: Found,
-    plans: Vec<Plan>,
-    confirmed: Option<Confirmed>,
-    line: Option<String>,
+pub(super) struct Gathered {
+    pub(super) found: Found,
+    pub(super) plans: Vec<Plan>,
+    pub(super) confirmed: Option<Confirmed>,
+    pub(super) line: Option<String>,
 }
 
 /// Everything that one sweep has come to.
-struct Sweep<'a> {
+pub(super) struct Sweep<'a> {
     agent: &'a dyn Startable,
-    wanted: &'a Wanted,
+    pub(super) wanted: &'a Wanted,
     /// Hears before each run which it is.
     tell: &'a mut dyn FnMut(&str),
     expected: Expected,
     /// The same where the turns of the runtime are taken one at a time.
     of_turns: Expected,
-    trials: Vec<Trial>,
-    gathered: Vec<Gathered>,
+    pub(super) trials: Vec<Trial>,
+    pub(super) gathered: Vec<Gathered>,
     /// Whether a token that was cancelled has ever changed what the agent did.
     obeyed: Option<bool>,
     /// Commands of child processes that have outlived a whole grace.
@@ -102,51 +106,16 @@ pub(crate) fn sweep(agent: &dyn Startable, wanted: &Wanted, tell: &mut dyn FnMut
     sweep.probes.clone_from(&control.probes);
     sweep.expected = learn(&control, &other);
     let turns = sweep.turns(&control)?;
-    let all = wanted.only.map_or_else(|| plans(&control, &wanted.how, turns, wanted.seed), |plan| vec![plan]);
     if wanted.only.is_none() && wanted.how.contains(&By::Token) && control.token_asked.is_none() {
         notes.push("the agent never asks for its token, so that was not cancelled".to_owned());
     }
-    let in_time = || wanted.budget.is_none_or(|budget| began.elapsed() < budget);
-    let mut cleanups = Vec::new();
-    let mut left = all.len();
-    for plan in all.iter().take_while(|_| in_time()) {
-        let seen = sweep.trial(*plan)?;
-        left -= 1;
-        let of_token = plan.first.filter(|cancel| cancel.by == By::Token && plan.second.is_none() && seen.cancelled);
-        if let Some(Moment::Await(at)) = of_token.map(|cancel| cancel.at.moment) {
-            cleanups.push((*plan, seen.awaits.saturating_sub(at)));
-            sweep.note_token(&seen, &control);
-        }
-    }
-    cleanups.sort();
-    let seconds = if wanted.only.is_none() { second(&cleanups) } else { Vec::new() };
-    let whole = left == 0 && wanted.only.is_none();
-    left += seconds.len();
-    // What goes on to its end whatever its token says has no cleanup.
-    if sweep.obeyed == Some(true) {
-        for plan in seconds.iter().take_while(|_| in_time()) {
-            sweep.trial(*plan)?;
-            left -= 1;
-        }
-    } else {
-        left -= seconds.len();
-        match wanted.only {
-            // One that was late for it is none that ignores it.
-            None if whole => sweep.ignored(&cleanups),
-            Some(_) if sweep.obeyed == Some(false) => notes.push(
-                "its token was cancelled, and it went on to its end: whether it ever obeys, only all trials show"
-                    .to_owned(),
-            ),
-            _ => {}
-        }
-    }
-    if left > 0 {
-        notes.push(format!("{left} trials were not made: the budget was used up"));
+    match wanted.random.filter(|_| wanted.only.is_none()) {
+        Some(trials) => fuzz(&mut sweep, &control, turns, trials, &mut notes)?,
+        None => sweep.each(&control, turns, began, &mut notes)?,
     }
     if control.awaits == 0 {
         notes.push("it is never suspended, so there is nowhere to cancel it".to_owned());
     }
-    sweep.confirm()?;
     notes.extend(sweep.drop_what_varies(&control)?);
     Ok(sweep.report(&control, notes))
 }
@@ -170,7 +139,7 @@ fn ends_well(control: &Seen, setup: &Setup) -> Result<(), String> {
 
 impl Sweep<'_> {
     /// One run.
-    fn once(&mut self, plan: Plan, ask: Ask<'_>) -> Result<Seen, String> {
+    pub(super) fn once(&mut self, plan: Plan, ask: Ask<'_>) -> Result<Seen, String> {
         (self.tell)(&if plan == Plan::default() { "undisturbed".to_owned() } else { plan.to_string() });
         let seen = once(
             self.agent,
@@ -182,6 +151,52 @@ impl Sweep<'_> {
         let running = seen.left.children.iter().filter(|child| !child.ended);
         self.outlive.extend(running.map(|child| child.command.clone()));
         Ok(seen)
+    }
+
+    /// One trial for each suspension and each way to cancel, or the only one; each finding
+    /// once more.
+    fn each(&mut self, control: &Seen, turns: u32, began: Instant, notes: &mut Vec<String>) -> Result<(), String> {
+        let wanted = self.wanted;
+        let all = wanted.only.map_or_else(|| plans(control, &wanted.how, turns, wanted.seed), |plan| vec![plan]);
+        let in_time = || wanted.budget.is_none_or(|budget| began.elapsed() < budget);
+        let mut cleanups = Vec::new();
+        let mut left = all.len();
+        for plan in all.iter().take_while(|_| in_time()) {
+            let seen = self.trial(*plan)?;
+            left -= 1;
+            let of_token =
+                plan.first.filter(|cancel| cancel.by == By::Token && plan.second.is_none() && seen.cancelled);
+            if let Some(Moment::Await(at)) = of_token.map(|cancel| cancel.at.moment) {
+                cleanups.push((*plan, seen.awaits.saturating_sub(at)));
+                self.note_token(&seen, control);
+            }
+        }
+        cleanups.sort();
+        let seconds = if wanted.only.is_none() { second(&cleanups) } else { Vec::new() };
+        let whole = left == 0 && wanted.only.is_none();
+        left += seconds.len();
+        // What goes on to its end whatever its token says has no cleanup.
+        if self.obeyed == Some(true) {
+            for plan in seconds.iter().take_while(|_| in_time()) {
+                self.trial(*plan)?;
+                left -= 1;
+            }
+        } else {
+            left -= seconds.len();
+            match wanted.only {
+                // One that was late for it is none that ignores it.
+                None if whole => self.ignored(&cleanups),
+                Some(_) if self.obeyed == Some(false) => notes.push(
+                    "its token was cancelled, and it went on to its end: whether it ever obeys, only all trials show"
+                        .to_owned(),
+                ),
+                _ => {}
+            }
+        }
+        if left > 0 {
+            notes.push(format!("{left} trials were not made: the budget was used up"));
+        }
+        self.confirm()
     }
 
     fn undisturbed(&mut self, ask: Ask<'_>) -> Result<Seen, String> {
@@ -209,7 +224,7 @@ impl Sweep<'_> {
         Ok(all)
     }
 
-    fn trial(&mut self, plan: Plan) -> Result<Seen, String> {
+    pub(super) fn trial(&mut self, plan: Plan) -> Result<Seen, String> {
         let (mut seen, mut found) = self.look(plan, Ask::default())?;
         // On several threads the same moment is not there in each run.
         for _ in 0..RETRIES {
@@ -263,7 +278,7 @@ impl Sweep<'_> {
     }
 
     /// One run, and what it shows. What may have grown is what has grown three times.
-    fn look(&mut self, plan: Plan, ask: Ask<'_>) -> Result<(Seen, Vec<Found>), String> {
+    pub(super) fn look(&mut self, plan: Plan, ask: Ask<'_>) -> Result<(Seen, Vec<Found>), String> {
         let seen = self.once(plan, ask)?;
         let mut found = judge(plan, &seen, self.expected(plan));
         let mut grown = growth(&seen, self.expected(plan));
@@ -279,7 +294,7 @@ impl Sweep<'_> {
         Ok((seen, found))
     }
 
-    fn expected(&self, plan: Plan) -> &Expected {
+    pub(super) fn expected(&self, plan: Plan) -> &Expected {
         if plan.is_of_turns() { &self.of_turns } else { &self.expected }
     }
 
@@ -353,23 +368,35 @@ impl Sweep<'_> {
     /// Before the result of a run is held against the agent, it is looked whether it is the same
     /// in more undisturbed runs than two. Drops what is found in what is not; says so.
     fn drop_what_varies(&mut self, control: &Seen) -> Result<Option<String>, String> {
-        let of_results = |known: &Gathered| matches!(known.found.code, Code::RecoveryDiverged | Code::NotRolledBack);
-        if !self.gathered.iter().any(of_results) {
+        if !self.gathered.iter().any(is_of_results) {
             return Ok(None);
         }
         let mut varying = BTreeSet::new();
         for _ in 0..MORE_CONTROLS {
             varying.extend(varies(control, &self.undisturbed(Ask::default())?));
         }
-        let chance = |known: &Gathered| of_results(known) && varying.contains(&known.found.subject);
-        let dropped: BTreeSet<String> =
-            self.gathered.iter().filter(|known| chance(known)).map(|known| known.found.fingerprint.clone()).collect();
-        self.gathered.retain(|known| !chance(known));
-        for trial in &mut self.trials {
-            trial.findings.retain(|fingerprint| !dropped.contains(fingerprint));
+        let dropped = self.drop_results(&varying);
+        let names = dropped.into_iter().collect::<Vec<_>>().join(", ");
+        Ok((!names.is_empty()).then(|| format!("not the same in each undisturbed run, so not compared: {names}")))
+    }
+
+    /// Drops what was found in results of these names; says in which.
+    pub(super) fn drop_results(&mut self, varying: &BTreeSet<String>) -> BTreeSet<String> {
+        let by_chance = |known: &Gathered| is_of_results(known) && varying.contains(&known.found.subject);
+        let (dropped, kept) = std::mem::take(&mut self.gathered).into_iter().partition(by_chance);
+        self.gathered = kept;
+        let dropped: Vec<Gathered> = dropped;
+        for known in &dropped {
+            self.forget(&known.found.fingerprint);
         }
-        let names = varying.into_iter().collect::<Vec<_>>().join(", ");
-        Ok((!dropped.is_empty()).then(|| format!("not the same in each undisturbed run, so not compared: {names}")))
+        dropped.into_iter().map(|known| known.found.subject).collect()
+    }
+
+    /// No trial shows this any more.
+    pub(super) fn forget(&mut self, fingerprint: &str) {
+        for trial in &mut self.trials {
+            trial.findings.retain(|one| one != fingerprint);
+        }
     }
 
     fn report(self, control: &Seen, notes: Vec<String>) -> Run {
@@ -384,7 +411,12 @@ impl Sweep<'_> {
             scenario: self.wanted.name.clone(),
             agent: vec![self.wanted.name.clone()],
             kind: AgentKind::Job,
-            strategy: if self.wanted.only.is_some() { "replay" } else { "sweep" }.to_owned(),
+            strategy: match self.wanted {
+                Wanted { only: Some(_), .. } => "replay",
+                Wanted { random: Some(_), .. } => "fuzz",
+                _ => "sweep",
+            }
+            .to_owned(),
             control: Some(Control {
                 runs: 2,
                 duration_us: u64::try_from(control.took.as_micros()).unwrap_or(u64::MAX),
@@ -412,9 +444,14 @@ fn status(course: &Course<String>) -> String {
     .to_owned()
 }
 
+/// What a run comes to, not what it leaves behind.
+fn is_of_results(known: &Gathered) -> bool {
+    matches!(known.found.code, Code::RecoveryDiverged | Code::NotRolledBack)
+}
+
 /// Of the trials that show the same, the one with the least in it.
-fn smallest(plans: &[Plan]) -> Option<Plan> {
-    plans.iter().min_by_key(|plan| (plan.second.is_some(), plan.first)).copied()
+pub(super) fn smallest(plans: &[Plan]) -> Option<Plan> {
+    plans.iter().min_by_key(|plan| size(plan)).copied()
 }
 
 fn finding(known: Gathered, tried: u32, replay: &(String, String)) -> Finding {

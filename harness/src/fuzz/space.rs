@@ -1,7 +1,13 @@
-//! What there is to choose from for one agent.
+//! What there is to choose from for a program.
 
+use super::draw::{changed, fresh};
+use super::fuzzer::Choices;
 use crate::model::{Injection, PointSpec, Step, TrialPlan};
+use proptest::strategy::BoxedStrategy;
 use std::time::Duration;
+
+/// No more moments after a termination are remembered.
+const MOST_AFTER: usize = 64;
 
 /// Somewhere an agent can be terminated the first time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +56,33 @@ impl Space {
     /// Where these points stand among the places.
     pub fn position(&self, at: &[PointSpec]) -> Option<usize> {
         self.places.iter().position(|place| place.at == at)
+    }
+}
+
+impl Choices for Space {
+    type Plan = TrialPlan;
+    type Moment = PointSpec;
+
+    fn nothing(&self) -> TrialPlan {
+        self.base.clone()
+    }
+
+    fn terminates(&self, plan: &TrialPlan) -> bool {
+        plan.terminates()
+    }
+
+    fn fresh(&self) -> BoxedStrategy<TrialPlan> {
+        fresh(self)
+    }
+
+    fn changed(&self, from: &TrialPlan, after: &[PointSpec]) -> BoxedStrategy<TrialPlan> {
+        changed(self, from, after)
+    }
+
+    fn meet(&mut self, after: &[PointSpec]) {
+        let room = MOST_AFTER.saturating_sub(self.after.len());
+        let new: Vec<PointSpec> = after.iter().filter(|at| !self.after.contains(at)).take(room).cloned().collect();
+        self.after.extend(new);
     }
 }
 

@@ -41,6 +41,7 @@ impl FutureAgent {
                 how: By::ALL.to_vec(),
                 seed: 0,
                 budget: None,
+                random: None,
                 only: None,
                 confirm: 3,
                 replay: (String::new(), String::new()),
@@ -110,6 +111,15 @@ impl FutureAgent {
         self
     }
 
+    /// Makes so many trials at random in place of one for each suspension; see
+    /// [`FutureAgent::fuzz`].
+    #[doc(hidden)]
+    #[must_use]
+    pub fn random(mut self, trials: u32) -> Self {
+        self.wanted.random = Some(trials);
+        self
+    }
+
     /// Does not run it again over what it left.
     #[must_use]
     pub fn without_rerun(mut self) -> Self {
@@ -168,6 +178,37 @@ impl FutureAgent {
             wanted.only = Some(plan);
         }
         sweep(&*self.agent, &wanted, tell)
+    }
+
+    /// Makes so many trials at random in place of one for each suspension: it is cancelled
+    /// anywhere, once or twice, while its polls and those of its tasks ([`Trial::spawn`]) come
+    /// in another order than the runtime's. The same seed makes the same trials. What shows
+    /// something new is gone on from; what is found is made as small as it can be, and run 20
+    /// times to say how often it shows.
+    ///
+    /// Some polls are put off until all others who can go on have been polled, and some are
+    /// made though nothing has woken the future, which is allowed to happen. What shows in such
+    /// an order where nothing is cancelled is told as a note.
+    ///
+    /// What only all suspensions together show, that a token is ignored, is left to
+    /// [`sweep`](Self::sweep).
+    ///
+    /// ```
+    /// # let agent = quietus::Agent::future(|trial: quietus::Trial| async move {
+    /// #     let task = trial.spawn(async { tokio::task::yield_now().await });
+    /// #     task.await.expect("it ends");
+    /// # });
+    /// agent.fuzz(100, 1).assert_clean();
+    /// ```
+    ///
+    /// [`Trial::spawn`]: crate::Trial::spawn
+    ///
+    /// # Panics
+    /// As [`sweep`](Self::sweep) does.
+    #[track_caller]
+    #[must_use = "what was found is in it"]
+    pub fn fuzz(self, trials: u32, seed: u64) -> Tested {
+        self.random(trials).seed(seed).sweep()
     }
 
     /// Makes all trials; only one, if `QUIETUS_REPLAY` in the environment holds its token.

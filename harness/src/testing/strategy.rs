@@ -91,7 +91,7 @@ pub fn cancels(awaits: u32) -> impl Strategy<Value = Plan> {
     assert!(awaits > 0, "a future that is never suspended cannot be cancelled");
     (select(&[By::Drop, By::Abort][..]), 1..=awaits, any::<bool>()).prop_map(|(by, nth, woken)| {
         let moment = if woken { Moment::Wake(nth) } else { Moment::Await(nth) };
-        Plan { first: Some(Cancel { at: future::Point { task: 0, moment }, by }), second: None }
+        Plan { first: Some(Cancel { at: future::Point { task: 0, moment }, by }), ..Plan::default() }
     })
 }
 

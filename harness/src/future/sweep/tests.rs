@@ -44,6 +44,7 @@ fn swept(leaves_in: &'static [u32]) -> Finding {
         how: vec![By::Drop],
         seed: 0,
         budget: None,
+        random: None,
         only: None,
         confirm: 3,
         replay: (String::new(), String::new()),
