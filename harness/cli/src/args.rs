@@ -66,7 +66,8 @@ At a system call the agent is held exactly there: syscall:rename@enter#2 before 
 second one has any effect, syscall:unlink@exit(/cache/) after one on such a path has
 succeeded, syscall:[0.1]execve@exit in the agent's second child alone. A path with * is
 matched as a whole, and * stays within a name: syscall:unlink@enter(/tmp/agent-*), or
-(**/x) for an x in any directory. While a thread waits in one: blocked:epoll_wait.
+(**/x) for an x in any directory, and (./x) for one in the working directory. While a
+thread waits in one: blocked:epoll_wait.
 
 Injections: signals (TERM, INT@group, KILL@all, RTMIN+3), waits (200ms),
 stdin-eof, pty-hangup, parent-death, fault:unlink=EIO (the next such call fails),

@@ -4,15 +4,17 @@ use super::check::Check;
 use super::control::Learned;
 use super::plan::line_points;
 use crate::fuzz::{Place, Space};
-use crate::model::{Injection, Point, PointSpec, Side, Step, TrialPlan};
+use crate::model::{Injection, Point, PointSpec, Side, Step, TrialPlan, WAITS};
 use crate::scenario::Kind;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// How much more often the moment right after something came or went is chosen than any
-/// other, the one right before that, and the first and last places that always are.
+/// other, the one right before that, the one right before a wait, in which what was looked at
+/// may have changed, and the first and last places that always are.
 const EDGE: u32 = 24;
 const BEFORE: u32 = 8;
+const WAIT: u32 = 6;
 const ANY: u32 = 1;
 const KNOWN: u32 = 6;
 
@@ -66,11 +68,17 @@ fn of_calls(learned: &Learned) -> Vec<Place> {
         weight: match (is_edge(moment.index), moment.point.side) {
             (true, Side::Exit) => EDGE * more,
             (true, Side::Enter) => BEFORE * more,
+            (false, Side::Enter) if waits(&moment.point.name) => WAIT,
             (false, _) => ANY,
         },
         window: Some(map.window_of(moment)),
     };
     chosen.map(place).collect()
+}
+
+/// Whether one may wait for another in it. Reads are mostly of files, and there are many.
+fn waits(name: &str) -> bool {
+    WAITS.contains(&name) && !name.starts_with("read") && name != "fcntl"
 }
 
 /// What may be done to it: what was asked for, and the steps of that; or what ends programs.

@@ -43,5 +43,5 @@ pub use recording::{Call, Deed, Disposition, Known, LockType, MESSAGES, Recordin
 pub use signal::{Signal, SignalError};
 pub use span::{SpanError, format_span, parse_span};
 pub use state::{Reading, State, Trouble};
-pub use syscall_point::{Fits, Side, SyscallPoint};
+pub use syscall_point::{Fits, Side, SyscallPoint, as_glob};
 pub use token::{Token, TokenError};

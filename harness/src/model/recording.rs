@@ -55,6 +55,8 @@ pub struct Recording {
     /// Whether it matters what the agent sends to others through its connections, and all
     /// that was recorded: somebody reads what it changes there.
     pub messages: bool,
+    /// Where the agent was started.
+    pub directory: String,
     /// When the run was over: the agent had ended and what it left had come to rest,
     /// or it was broken off.
     pub end: Duration,

@@ -23,7 +23,8 @@ pub struct SyscallPoint {
     /// Before or after it.
     pub side: Side,
     /// What its path or address must match: a part of it, or a glob, whose `*` stays within
-    /// a name and whose `**` does not.
+    /// a name and whose `**` does not. After `./` comes a path in the agent's working
+    /// directory, so that it is the same wherever that is.
     pub pattern: Option<String>,
     /// Counted from 1 over the calls that fit; after a call, over those that succeeded.
     pub nth: u32,
@@ -106,6 +107,18 @@ fn glob(pattern: &str) -> Result<globset::GlobMatcher, globset::Error> {
     globset::GlobBuilder::new(pattern).literal_separator(true).build().map(|glob| glob.compile_matcher())
 }
 
+/// What makes a pattern a glob.
+const GLOB: [char; 4] = ['*', '?', '[', '{'];
+
+/// A name whose `*` are what differs, as the part of a point that says which path: a glob only
+/// where it must be.
+pub fn as_glob(name: &str) -> String {
+    if !name.contains(['[', ']', '{', '}', '?', '\\']) {
+        return name.to_owned();
+    }
+    name.split('*').map(globset::escape).collect::<Vec<_>>().join("*")
+}
+
 /// Decides whether the path or address of a call fits a pattern.
 #[derive(Debug, Clone)]
 pub enum Fits {
@@ -117,12 +130,42 @@ pub enum Fits {
     Glob(globset::GlobMatcher),
 }
 
+/// How a pattern begins that is about the agent's working directory.
+const HERE: &str = "./";
+
 impl SyscallPoint {
+    /// The same, with a path in this directory told as one.
+    #[must_use]
+    pub fn seen_from(mut self, directory: &str) -> Self {
+        let below = |pattern: &str| {
+            let directory = as_glob(directory);
+            let rest = pattern.strip_prefix(directory.as_str()).filter(|_| directory.len() > 1)?;
+            rest.strip_prefix('/').map(|rest| format!("{HERE}{rest}"))
+        };
+        if let Some(told) = self.pattern.as_deref().and_then(below) {
+            self.pattern = Some(told);
+        }
+        self
+    }
+
+    /// The same for an agent that works in this directory: its own paths are absolute.
+    #[must_use]
+    pub fn in_directory(mut self, directory: &str) -> Self {
+        if let Some(pattern) = &mut self.pattern
+            && let Some(rest) = pattern.strip_prefix(HERE)
+        {
+            let is_glob = rest.contains(GLOB);
+            let directory = if is_glob { as_glob(directory) } else { directory.to_owned() };
+            *pattern = format!("{}/{rest}", directory.trim_end_matches('/'));
+        }
+        self
+    }
+
     /// What decides whether a call's path or address fits.
     pub fn fits(&self) -> Fits {
         match &self.pattern {
             None => Fits::Anything,
-            Some(pattern) if pattern.contains(['*', '?', '[', '{']) => {
+            Some(pattern) if pattern.contains(GLOB) => {
                 glob(pattern).map_or_else(|_| Fits::Part(pattern.clone()), Fits::Glob)
             }
             Some(pattern) => Fits::Part(pattern.clone()),
@@ -165,6 +208,30 @@ mod tests {
         {
             assert_eq!(text.parse::<SyscallPoint>().expect(text).to_string(), text);
         }
+    }
+
+    #[test]
+    fn what_lies_in_the_working_directory_is_found_in_another() {
+        let point = |text: &str| text.parse::<SyscallPoint>().expect("a point");
+        for (seen, told, elsewhere) in [
+            ("unlink@exit(/w/a/b)", "unlink@exit(./b)", "unlink@exit(/other [1]/b)"),
+            ("unlink@exit(/w/a/b*)#2", "unlink@exit(./b*)#2", "unlink@exit(/other [[]1[]]/b*)#2"),
+            ("unlink@exit(/w/ab)", "unlink@exit(/w/ab)", "unlink@exit(/w/ab)"),
+            ("unlink@exit", "unlink@exit", "unlink@exit"),
+        ] {
+            assert_eq!(point(seen).seen_from("/w/a"), point(told));
+            assert_eq!(point(told).in_directory("/other [1]").to_string(), elsewhere);
+            assert_eq!(point(told).in_directory("/w/a"), point(seen));
+        }
+        assert!(point("unlink@exit(./b*)").in_directory("/o [1]").fits().holds(Some("/o [1]/bcd")));
+        let odd = point("unlink@exit(/o [[]1[]]/b*)");
+        assert_eq!(odd.seen_from("/o [1]"), point("unlink@exit(./b*)"));
+    }
+
+    #[test]
+    fn only_what_must_be_is_a_glob() {
+        assert_eq!(as_glob("/w/a"), "/w/a");
+        assert_eq!(as_glob("/w/[id]/*.json"), "/w/[[]id[]]/*.json");
     }
 
     #[test]

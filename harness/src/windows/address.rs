@@ -1,8 +1,8 @@
 //! Where in a run something happened, so that it is found again in another run:
 //! the process, the call, its path as a pattern, and the how manieth it is.
 
-use super::names::{Names, as_glob};
-use crate::model::{Recording, Seen, Side, SyscallPoint};
+use super::names::Names;
+use crate::model::{Recording, Seen, Side, SyscallPoint, as_glob};
 use std::time::Duration;
 
 /// What the name of every socket has in common.
@@ -34,5 +34,5 @@ pub(super) fn address(
     };
     let nth = recording.seen.iter().take(index + 1).filter(counts).count();
     point.nth = u32::try_from(nth).ok().filter(|nth| *nth > 0)?;
-    Some(point)
+    Some(point.seen_from(&recording.directory))
 }

@@ -136,7 +136,7 @@ fn fits(name: &str, path: &str) -> bool {
     let pattern = pattern_of(name);
     pattern == path
         || (pattern.contains('*')
-            && globset::GlobBuilder::new(&names::as_glob(pattern))
+            && globset::GlobBuilder::new(&crate::model::as_glob(pattern))
                 .literal_separator(true)
                 .build()
                 .is_ok_and(|glob| glob.compile_matcher().is_match(path)))

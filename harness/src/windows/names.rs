@@ -167,14 +167,6 @@ fn fixed(one: &str, other: &str) -> usize {
     usual.unwrap_or(if small >= 3 { small } else { 0 })
 }
 
-/// A pattern as the part of a point that says which path: a glob only where it must be.
-pub(super) fn as_glob(pattern: &str) -> String {
-    if !pattern.contains(['[', ']', '{', '}', '?', '\\']) {
-        return pattern.to_owned();
-    }
-    pattern.split('*').map(globset::escape).collect::<Vec<_>>().join("*")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,11 +239,5 @@ mod tests {
         assert_eq!(name("a", "ab"), "*");
         assert_eq!(name("tmpaxy", "tmpazy"), "tmp*");
         assert_eq!(name("tmp", "tmpa"), "tmp*");
-    }
-
-    #[test]
-    fn only_what_must_be_is_a_glob() {
-        assert_eq!(as_glob("/w/a"), "/w/a");
-        assert_eq!(as_glob("/w/[id]/*.json"), "/w/[[]id[]]/*.json");
     }
 }

@@ -113,9 +113,12 @@ pub(in crate::driver) fn open_in<P: Place>(
 /// them it holds the agent at its start and does nothing else.
 fn trace<P: Place>(request: &Request, programs: &mut [Program]) -> Result<Option<(Tracer, FarSide)>, DriverError> {
     let specs = || request.plan.acts.iter().flat_map(|act| &act.at);
+    let directory = request.directory.to_string_lossy();
     let aims: Vec<Aim> = specs()
         .filter_map(|spec| match &spec.point {
-            Point::Syscall(point) => Some(Aim { point: point.clone(), relative: spec.relative }),
+            Point::Syscall(point) => {
+                Some(Aim { point: point.clone().in_directory(&directory), relative: spec.relative })
+            }
             _ => None,
         })
         .collect();
@@ -133,7 +136,7 @@ fn trace<P: Place>(request: &Request, programs: &mut [Program]) -> Result<Option
         true if request.states.is_empty() => Extent::Calls,
         true => Extent::CallsAndMessages,
     };
-    Tracer::of(agent, aims, &faults, extent).map(Some)
+    Tracer::of(agent, &directory, aims, &faults, extent).map(Some)
 }
 
 /// Runs a command of `prepare` to its end.

@@ -108,9 +108,10 @@ pub(super) struct Tracer {
 pub(super) struct FarSide(#[expect(dead_code, reason = "held open until then")] OwnedFd);
 
 impl Tracer {
-    /// A tracer for this program, which must not run yet.
+    /// A tracer for this program, which must not run yet, and is started in this directory.
     pub(super) fn of(
         program: &mut Program,
+        directory: &str,
         aims: Vec<Aim>,
         faults: &[Fault],
         extent: Extent,
@@ -136,7 +137,8 @@ impl Tracer {
             held: AtomicI32::new(0),
         });
         let (orders, obeyed) = channel();
-        let (theirs, recorder, untraced) = (Arc::clone(&shared), record.then(|| Recorder::of(extent)), !needed);
+        let recorder = record.then(|| Recorder::of(extent, directory.to_owned()));
+        let (theirs, untraced) = (Arc::clone(&shared), !needed);
         let thread = std::thread::Builder::new()
             .name("quietus-tracer".to_owned())
             .spawn(move || thread::run(&gate, aims, recorder, untraced, &theirs, &obeyed))

@@ -61,12 +61,14 @@ pub(super) struct Recorder {
     mapped: BTreeSet<u64>,
     /// Whether what is sent to others is recorded.
     messages: bool,
+    /// Where the agent is started.
+    directory: String,
 }
 
 impl Recorder {
-    /// A recorder of this.
-    pub(super) fn of(extent: Extent) -> Self {
-        Self { messages: extent == Extent::CallsAndMessages, ..Self::default() }
+    /// A recorder of this, of an agent that is started there.
+    pub(super) fn of(extent: Extent, directory: String) -> Self {
+        Self { messages: extent == Extent::CallsAndMessages, directory, ..Self::default() }
     }
 
     /// A call is about to be made by a process and one of its threads.
@@ -161,7 +163,14 @@ impl Recorder {
             what: ended.map_or(Deed::Call(begun.call), Deed::Ended),
         });
         let seen = seen.filter(|seen| seen.began < end).collect();
-        Recording { seen, omitted: self.omitted, without_rights: self.without_rights, messages: self.messages, end }
+        Recording {
+            seen,
+            omitted: self.omitted,
+            without_rights: self.without_rights,
+            messages: self.messages,
+            directory: self.directory,
+            end,
+        }
     }
 }
 
