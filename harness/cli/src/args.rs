@@ -267,7 +267,8 @@ pub(crate) struct FuzzArguments {
     /// [default: 60s, or without end with --trials]
     #[arg(long = "for", value_name = "TIME", value_parser = span)]
     pub(crate) budget: Option<Duration>,
-    /// Start no more trials than this
+    /// Start no more trials than this, besides those of the regressions. Up to half of them
+    /// are of the corpus
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) trials: Option<u64>,
     /// The same seed draws the same trials in the same order, as long as they show the

@@ -1,7 +1,7 @@
 //! The plans that showed something new, on disk from run to run.
 
 use crate::exit::Failure;
-use quietus::explore::{Check, read_plans};
+use quietus::explore::{Check, read_plans_that_can_be};
 use quietus::model::{Token, TrialPlan};
 use quietus_reports::fingerprint::digest;
 use std::collections::HashSet;
@@ -42,7 +42,8 @@ impl Corpus {
         let failed = |error: quietus::explore::RegressionsError| {
             Failure::usage(error.to_string()).with_help("remove that file, or leave it alone with --no-corpus")
         };
-        let all = read_plans(&path).map_err(failed)?;
+        // A line may be cut, or of another version: it is only a cache.
+        let all = read_plans_that_can_be(&path).map_err(failed)?;
         let step = all.len().div_ceil(MOST).max(1);
         let plans = all.iter().step_by(step).cloned().collect();
         Ok(Self { path, plans, known: all.into_iter().collect(), file: None, failed: None })
@@ -68,7 +69,10 @@ impl Corpus {
             if !ignored.exists() {
                 std::fs::write(ignored, "*\n")?;
             }
-            self.file = Some(File::options().append(true).create(true).open(&self.path)?);
+            let mut file = File::options().append(true).create(true).open(&self.path)?;
+            // After a line that was cut.
+            file.write_all(b"\n")?;
+            self.file = Some(file);
         }
         match &mut self.file {
             Some(file) => file.write_all(format!("{}\n", Token(plan.clone())).as_bytes()),

@@ -93,7 +93,7 @@ fn is_known(finding: &Finding) -> bool {
 
 /// Adds what was found to the regressions beside a scenario; in CI, where the file would be
 /// lost, says what to add.
-fn remember(scenario: &Path, run: &Run, shown: &Shown) -> Result<(), Failure> {
+pub(crate) fn remember(scenario: &Path, run: &Run, shown: &Shown) -> Result<(), Failure> {
     let lines: Vec<String> = run.findings.iter().filter(|finding| is_known(finding)).map(regression).collect();
     let path = regressions_beside(scenario);
     let in_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false");

@@ -58,8 +58,9 @@ impl Progress for Live<'_> {
         let rate = if seconds > 0.0 { format!(" ({:.0}/s)", status.trials as f64 / seconds) } else { String::new() };
         let windows = status.windows.map(|(met, all)| format!(", windows {met}/{all}")).unwrap_or_default();
         let text = format!(
-            "{} trials{rate}, corpus {}{windows}, findings {}, last new {:.0} s ago",
+            "{} trial{}{rate}, corpus {}{windows}, findings {}, last new {:.0} s ago",
             status.trials,
+            if status.trials == 1 { "" } else { "s" },
             status.corpus,
             status.findings,
             (now - state.new).as_secs_f64()

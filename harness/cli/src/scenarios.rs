@@ -3,12 +3,13 @@
 use crate::args::{RunArguments, RunnerArguments, TerminateArguments};
 use crate::checking;
 use crate::exit::{Exit, Failure};
+use crate::fuzzing;
 use crate::output;
 use crate::progress::Shown;
 use quietus::driver::{Driver, DriverError, Interrupt};
 use quietus::explore::{Check, CheckError, check, read_plans, regressions_beside, report, scenario_files};
 use quietus::model::quote_all;
-use quietus::scenario::{Scenario, parse};
+use quietus::scenario::{Scenario, Strategy, parse};
 use quietus_reports::{AgentKind, Guarantee, Level, Run, Verdict};
 use std::path::{Path, PathBuf};
 
@@ -44,7 +45,12 @@ pub(crate) fn run(arguments: &RunArguments, interrupt: &Interrupt) -> Result<Exi
         shown.finish();
         guarantee = Some(weaker(guarantee, driver.guarantee()));
         match outcome {
-            Ok(run) => runs.push(run),
+            Ok(run) => {
+                if wanted.strategy == Strategy::Fuzz {
+                    fuzzing::remember(&one.path, &run, &shown)?;
+                }
+                runs.push(run);
+            }
             Err(CheckError::Control(why)) => runs.push(inconclusive(&wanted, why)),
             Err(CheckError::Driver(error @ DriverError::Service { .. })) => {
                 runs.push(inconclusive(&wanted, error.to_string()));

@@ -85,6 +85,20 @@ fn what_does_not_matter_is_told() {
 }
 
 #[test]
+fn run_adds_what_a_scenario_of_trials_at_random_finds() {
+    let directory = workspace();
+    let found = quietus(directory.path(), &["run", "agent.toml"], None);
+    assert_eq!(found.status.code(), Some(1), "{}", text(&found.stderr));
+    assert!(text(&found.stderr).contains("added to agent.quietus-regressions: commit it"), "{}", text(&found.stderr));
+    let file = std::fs::read_to_string(directory.path().join("agent.quietus-regressions")).expect("it is there");
+    // Wherever the project lies, it is the same file.
+    let tokens: Vec<&str> =
+        file.lines().filter_map(|line| line.split(" # ").next().filter(|_| line.contains(" # "))).collect();
+    let here = directory.path().to_string_lossy();
+    assert!(!tokens.is_empty() && !tokens.iter().any(|token| token.contains(&*here)), "{file}");
+}
+
+#[test]
 fn in_ci_the_lines_are_printed_and_nothing_is_written() {
     let directory = workspace();
     let found = quietus(directory.path(), &["fuzz", "--quiet", "--no-corpus", "agent.toml"], Some("true"));
@@ -122,6 +136,6 @@ fn a_line_that_is_no_token_is_refused_by_place() {
         let refused = quietus(directory.path(), &[command, "agent.toml"], None);
         assert_eq!(refused.status.code(), Some(2));
         let said = text(&refused.stderr);
-        assert!(said.contains("agent.quietus-regressions:2: a token starts with `q1/`"), "{said}");
+        assert!(said.contains("agent.quietus-regressions:2: this token has version q7"), "{said}");
     }
 }

@@ -204,6 +204,8 @@ pub fn check(
     let runner = Runner { driver, check, interrupt, traces };
     let learned = control::observe(&runner, progress)?;
     let rules = Rules { kind: learned.kind, ..check.rules.clone() };
+    // Of trials at random only these take time: how many there are depends on it.
+    let began = if check.chosen_by() == Strategy::Fuzz { Instant::now() } else { began };
     let go_on = || !interrupt.is_raised() && check.budget.is_none_or(|budget| began.elapsed() < budget);
     let jobs = if shares(check, learned.uses_ports) { 1 } else { check.jobs };
     let course = Course { runner: &runner, learned: &learned, rules: &rules, jobs, go_on: &go_on, progress };

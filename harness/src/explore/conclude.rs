@@ -103,7 +103,11 @@ pub(super) fn conclude(
         let send = check.send.clone().unwrap_or_else(Injection::usual);
         for finding in &mut findings {
             trace_to_maker(finding, map, &recorded.recording, &check.command);
-            blame(finding, map, &send, &left_in(finding, &trials, &shown), &check.rules.log);
+            // What is told of a signal is told of the one that its trial sends.
+            let token = finding.token.parse::<Token>().ok();
+            let sent = token.and_then(|Token(plan)| plan.acts.into_iter().next()).map(|act| act.send);
+            let sent = sent.as_ref().unwrap_or(&send);
+            blame(finding, map, sent, &left_in(finding, &trials, &shown), &check.rules.log);
         }
     }
     // One that was refused what it does by itself shows how it fails, not how it is terminated.

@@ -89,15 +89,25 @@ pub(super) fn fuzz(course: Course<'_>) -> Run {
     let wanted = &runner.check.fuzz;
     let traced = runner.can_trace();
     let space = space(runner.check, learned, traced);
+    // Where no system calls are seen, what is kept of another guarantee says nothing.
+    let can_be_made = |planned: &Planned| traced || !planned.plan.is_of_calls();
     let regressions = known("regression", &runner.check.regressions, learned);
-    let earlier = regressions.chain(known("corpus", &wanted.corpus, learned)).collect();
+    let mut corpus: Vec<Planned> = known("corpus", &wanted.corpus, learned).filter(can_be_made).collect();
+    // Half of the trials are new ones.
+    if let Some(trials) = wanted.trials {
+        let most = usize::try_from(trials / 2).unwrap_or(usize::MAX).max(1);
+        let step = corpus.len().div_ceil(most).max(1);
+        corpus = corpus.into_iter().step_by(step).collect();
+    }
+    let (of_corpus, earlier) = (corpus.len() as u64, regressions.chain(corpus).collect::<VecDeque<_>>());
+    let given_before = earlier.len() as u64 - of_corpus;
     let found_one = AtomicBool::new(false);
     let enough = || wanted.stop_at_first && found_one.load(Ordering::SeqCst);
     let mut random = Random {
         course,
         fuzzer: Fuzzer::new(space.clone(), wanted.seed, wanted.guided),
         earlier,
-        left: wanted.trials,
+        left: wanted.trials.map(|trials| trials.saturating_sub(of_corpus)),
         tried: Vec::new(),
         findings: BTreeSet::new(),
         windows: BTreeSet::new(),
@@ -113,10 +123,11 @@ pub(super) fn fuzz(course: Course<'_>) -> Run {
         (trial, found, shows.unwrap_or_default())
     };
     streamed(jobs, AHEAD, &|| go_on() && !enough(), &mut random, &work);
-    let Random { tried, left, fuzzer, findings, .. } = random;
+    let Random { tried, fuzzer, findings, .. } = random;
     let space = fuzzer.space();
     let mut about_trials = vec![format!("seed {}", wanted.seed)];
-    if let Some(left) = left.filter(|left| *left > 0 && !enough()) {
+    let made = (tried.len() as u64).saturating_sub(given_before);
+    if let Some(left) = wanted.trials.map(|trials| trials.saturating_sub(made)).filter(|left| *left > 0 && !enough()) {
         let why = if runner.interrupt.is_raised() { "interrupted" } else { "the time was up" };
         about_trials.push(format!("{left} trials were not run: {why}"));
     }
@@ -133,7 +144,7 @@ pub(super) fn fuzz(course: Course<'_>) -> Run {
     let quick = Runner { check: &hasty, ..*runner };
     let mut refine = |gatherer: &mut Gatherer| {
         if wanted.shrink {
-            Shrinker::new(shrinking, &quick, space).shrink_all(gatherer);
+            Shrinker::new(shrinking, &uninterrupted, &quick, space).shrink_all(gatherer);
         }
     };
     conclude(confirming, tried, about_trials, &mut refine)

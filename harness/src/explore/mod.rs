@@ -44,7 +44,9 @@ pub use corpus::{missing_program, scenario_files, toml_files};
 pub use from_scenario::{DEFAULT_GRACE, WorkspaceError};
 pub use mapped::{Mapped, map};
 pub use plan::{Planned, Wanted, default_set};
-pub use regressions::{RegressionsError, add_lines, read_plans, regression, regressions_beside};
+pub use regressions::{
+    RegressionsError, add_lines, read_plans, read_plans_that_can_be, regression, regressions_beside,
+};
 pub use replayed::{Replayed, replay};
 pub use report::report;
 pub use sweep::Sweep;

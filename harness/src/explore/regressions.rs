@@ -75,17 +75,32 @@ fn read_text(text: &str) -> Result<Vec<TrialPlan>, (usize, TokenError)> {
 /// # Errors
 /// When it cannot be read, or a line is no token that this version knows.
 pub fn read_plans(path: &Path) -> Result<Vec<TrialPlan>, RegressionsError> {
+    let text = read(path)?;
+    read_text(&text).map_err(|(line, why)| RegressionsError::Line { path: path.to_path_buf(), line, why })
+}
+
+/// The text of a file; none where there is no such file.
+fn read(path: &Path) -> Result<String, RegressionsError> {
     let failed = |why| RegressionsError::File { what: "read", path: path.to_path_buf(), why };
     let file = match std::fs::metadata(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(String::new()),
         Err(error) => return Err(failed(error)),
         // A named pipe would be waited for.
-        Ok(metadata) if !metadata.is_file() => return Err(failed(std::io::ErrorKind::InvalidInput.into())),
+        Ok(metadata) if !metadata.is_file() => return Err(failed(std::io::Error::other("it is not a regular file"))),
         Ok(_) => std::fs::File::open(path).map_err(failed)?,
     };
     let mut text = String::new();
     file.take(MOST).read_to_string(&mut text).map_err(failed)?;
-    read_text(&text).map_err(|(line, why)| RegressionsError::Line { path: path.to_path_buf(), line, why })
+    Ok(text)
+}
+
+/// The plans of a file that may be damaged; what is no token is passed over.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn read_plans_that_can_be(path: &Path) -> Result<Vec<TrialPlan>, RegressionsError> {
+    let text = read(path)?;
+    Ok(text.lines().filter_map(|line| read_text(line).ok()?.pop()).collect())
 }
 
 /// The line for a finding.
@@ -151,14 +166,12 @@ mod tests {
     fn a_line_that_is_no_token_is_named() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("x.quietus-regressions");
-        std::fs::write(&path, format!("# a word\n\n{ONE}\nq9/at=start/send=TERM/grace=5s\n")).expect("writable");
+        std::fs::write(&path, format!("# a word\n\n{ONE}\nq9/at=start/send=TERM/grace=5s\nq1/at=sta"))
+            .expect("writable");
         let error = read_plans(&path).expect_err("a version of the future").to_string();
-        assert!(
-            error.ends_with(
-                ":4: a token starts with `q1/`; this does not look like one: `q9/at=start/send=TERM/grace=5s`"
-            ),
-            "{error}"
-        );
+        let said = ":4: this token has version q9, and this version of quietus reads q1; use the version that made it";
+        assert!(error.ends_with(said), "{error}");
+        assert_eq!(read_plans_that_can_be(&path).expect("readable").len(), 1);
         let error = read_plans(directory.path()).expect_err("a directory").to_string();
         assert!(error.starts_with("cannot read"), "{error}");
     }

@@ -28,6 +28,8 @@ const MOST_RUNS: usize = 1500;
 /// Runs trials and remembers what each plan has shown.
 pub(super) struct Shrinker<'a> {
     course: Course<'a>,
+    /// Whether nobody asked to stop: what is told in the end is run though the time is up.
+    to_the_end: &'a (dyn Fn() -> bool + Sync),
     /// The same, for candidates: what is on its way out gets less time, since most trials of
     /// a finding wait for that. What the smallest plan shows is told with all of it.
     quick: &'a Runner<'a>,
@@ -44,8 +46,13 @@ fn hits(found: &Found, runs: &[Vec<Found>]) -> u32 {
 }
 
 impl<'a> Shrinker<'a> {
-    pub(super) fn new(course: Course<'a>, quick: &'a Runner<'a>, space: &'a Space) -> Self {
-        Self { course, quick, space, known: HashMap::new(), runs: 0 }
+    pub(super) fn new(
+        course: Course<'a>,
+        to_the_end: &'a (dyn Fn() -> bool + Sync),
+        quick: &'a Runner<'a>,
+        space: &'a Space,
+    ) -> Self {
+        Self { course, to_the_end, quick, space, known: HashMap::new(), runs: 0 }
     }
 
     /// Gives every finding the smallest trial that shows it, and says how often that does.
@@ -86,7 +93,8 @@ impl<'a> Shrinker<'a> {
             known.found.evidence.push(format!("made small from {}", Token(start)));
         }
         if !shrunk.whole {
-            known.found.evidence.push("there may be a smaller trial: the time for that was up".to_owned());
+            let why = if (self.to_the_end)() { "the time for that was up" } else { "it was broken off" };
+            known.found.evidence.push(format!("there may be a smaller trial: {why}"));
         }
         let hits = hits(&found, &runs);
         known.confirmed = Confirmed::new(hits, u32::try_from(runs.len()).unwrap_or(u32::MAX));
@@ -95,7 +103,9 @@ impl<'a> Shrinker<'a> {
             known.found.evidence.extend(needless(self.course, self.quick, &least, &found, rate));
         }
         known.plans.retain(|plan| *plan != least);
-        known.points = vec![format!("{} at {}", least.injection_text(), least.point_text())];
+        let at_least = format!("{} at {}", least.injection_text(), least.point_text());
+        known.points.retain(|point| *point != at_least);
+        known.points.insert(0, at_least);
         known.plans.insert(0, least);
     }
 
@@ -182,19 +192,35 @@ impl<'a> Shrinker<'a> {
         self.run_each(runner, &vec![plan.clone(); times as usize], Duration::ZERO)
     }
 
-    /// What the runs show that count: with time for survivors to end by themselves.
+    /// What the runs show that count: with time for survivors to end by themselves. They are
+    /// made though the time is up.
     fn run_last(&mut self, plan: &TrialPlan) -> Vec<Vec<Found>> {
-        self.run_each(self.course.runner, &vec![plan.clone(); RUNS_AFTER as usize], LINGER)
+        self.run_while(self.to_the_end, self.course.runner, &vec![plan.clone(); RUNS_AFTER as usize], LINGER)
     }
 
     /// What a run of each of these plans has found.
     fn run_each(&mut self, runner: &Runner<'_>, plans: &[TrialPlan], linger: Duration) -> Vec<Vec<Found>> {
-        let Course { learned, rules, jobs, go_on, .. } = self.course;
+        self.run_while(self.course.go_on, runner, plans, linger)
+    }
+
+    fn run_while(
+        &mut self,
+        go_on: &(dyn Fn() -> bool + Sync),
+        runner: &Runner<'_>,
+        plans: &[TrialPlan],
+        linger: Duration,
+    ) -> Vec<Vec<Found>> {
+        let Course { learned, rules, jobs, .. } = self.course;
         let results = in_parallel(plans, jobs, go_on, &|_, plan| {
-            let Ok(record) = runner.alike(plan, learned, linger) else { return Vec::new() };
+            let record = runner.alike(plan, learned, linger).ok()?;
+            // What was broken off shows nothing, and is no run.
+            if matches!(record.outcome, Outcome::Interrupted | Outcome::Lost(_)) {
+                return None;
+            }
             let reached = matches!(record.outcome, Outcome::Ended | Outcome::Killed) && record.evidence.delivered;
-            if reached { runner.judge(plan, &record, learned, rules).found } else { Vec::new() }
+            Some(if reached { runner.judge(plan, &record, learned, rules).found } else { Vec::new() })
         });
+        let results: Vec<Option<Vec<Found>>> = results.into_iter().map(Option::flatten).collect();
         for (plan, found) in plans.iter().zip(&results) {
             self.known.entry(plan.clone()).or_default().extend(found.iter().cloned());
         }

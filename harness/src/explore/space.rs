@@ -73,7 +73,11 @@ fn of_calls(learned: &Learned) -> Vec<Place> {
         },
         window: Some(map.window_of(moment)),
     };
-    chosen.map(place).collect()
+    // How the calls of several processes follow each other differs from run to run.
+    let mut places: Vec<(Option<String>, Place)> =
+        chosen.map(|(nth, moment)| (moment.point.role.clone(), place((nth, moment)))).collect();
+    places.sort_by(|(one, _), (other, _)| one.cmp(other));
+    places.into_iter().map(|(_, place)| place).collect()
 }
 
 /// Whether one may wait for another in it. Reads are mostly of files, and there are many.

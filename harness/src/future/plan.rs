@@ -275,13 +275,13 @@ impl Plan {
         if let Some(nth) = self.second {
             text.push_str(&format!(" then +await:{nth}"));
         }
-        for (what, polls) in [("late", self.order.late), ("early", self.order.early)] {
+        let told = |(what, polls): (&str, Polls)| {
             let numbers: Vec<String> = polls.numbers().map(|number| number.to_string()).collect();
-            if !numbers.is_empty() {
-                text.push_str(&format!(", {what} {}", numbers.join(" ")));
-            }
-        }
-        text
+            (!numbers.is_empty()).then(|| format!("{what} {}", numbers.join(" ")))
+        };
+        let order: Vec<String> =
+            [("late", self.order.late), ("early", self.order.early)].into_iter().filter_map(told).collect();
+        if order.is_empty() { text } else { format!("{text} ({})", order.join("; ")) }
     }
 
     /// How, for a person.

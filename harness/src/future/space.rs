@@ -65,8 +65,8 @@ impl FutureSpace {
                 By::Timeout if self.span >= Duration::from_millis(1) => add(3, 0, times(self.span), *by),
                 By::Timeout => {}
                 By::Drop | By::Abort | By::Token if first <= self.awaits => {
-                    // The token has a cleanup to be disturbed.
-                    let weight = if *by == By::Token { 8 } else { 4 };
+                    // After the others nothing runs any more of which the order could matter.
+                    let weight = if *by == By::Token { 20 } else { 4 };
                     add(weight, 0, suspensions(first..=self.awaits), *by);
                 }
                 By::Drop | By::Abort | By::Token => {}

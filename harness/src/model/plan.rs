@@ -1,6 +1,6 @@
 //! One trial as it is planned: points, what is done at each, and how it ends.
 
-use super::{Injection, Noise, PointSpec, Step};
+use super::{Injection, Noise, Point, PointSpec, Step};
 use std::fmt;
 use std::time::Duration;
 
@@ -63,6 +63,13 @@ impl TrialPlan {
     /// services that do not answer, and delays.
     pub fn terminates(&self) -> bool {
         self.acts.iter().flat_map(|act| act.send.steps()).any(Step::ends)
+    }
+
+    /// Whether only a driver that sees system calls can make it.
+    pub fn is_of_calls(&self) -> bool {
+        let at_call = self.acts.iter().flat_map(|act| &act.at).any(|spec| matches!(spec.point, Point::Syscall(_)));
+        let to_call = |step: &Step| matches!(step, Step::Fault(_) | Step::Delay(_));
+        at_call || self.acts.iter().flat_map(|act| act.send.steps()).any(to_call)
     }
 
     /// The points of the first act, as text: where the trial terminates the agent.

@@ -19,6 +19,9 @@ pub enum TokenError {
     /// It does not start with the version.
     #[error("a token starts with `q1/`; this does not look like one: `{0}`")]
     Version(String),
+    /// It was made by a version of Quietus that writes other tokens.
+    #[error("this token has version {0}, and this version of quietus reads q1; use the version that made it")]
+    OtherVersion(String),
     /// One of its words cannot be read.
     #[error("the word `{word}` of the token is wrong: {why}")]
     Word {
@@ -62,6 +65,19 @@ fn decode(text: &str) -> Option<String> {
         }
     }
     String::from_utf8(bytes).ok()
+}
+
+/// Why a token that does not begin as ours do is not read.
+fn other_version(text: &str) -> TokenError {
+    let version = text.split('/').next().unwrap_or_default();
+    let is_version = version
+        .strip_prefix('q')
+        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()));
+    if is_version && version != VERSION {
+        TokenError::OtherVersion(version.to_owned())
+    } else {
+        TokenError::Version(text.to_owned())
+    }
 }
 
 /// A number from 1 up to the most there may be.
@@ -114,10 +130,8 @@ impl FromStr for Token {
     type Err = TokenError;
 
     fn from_str(text: &str) -> Result<Self, TokenError> {
-        let rest = text
-            .strip_prefix(VERSION)
-            .and_then(|rest| rest.strip_prefix('/'))
-            .ok_or_else(|| TokenError::Version(text.to_owned()))?;
+        let rest =
+            text.strip_prefix(VERSION).and_then(|rest| rest.strip_prefix('/')).ok_or_else(|| other_version(text))?;
         let mut plan = TrialPlan {
             acts: Vec::new(),
             grace: std::time::Duration::ZERO,

@@ -193,16 +193,23 @@ pub fn calls_after<'a>(recording: &'a Recording, other: &Recording, from: Durati
     calls
 }
 
-/// Every moment on these sides of a system call that was recorded, up to `until`. Not
+/// Every moment on these sides of a system call that was recorded, up to `until`; of one that
+/// never returned, in which an agent rests, the moment before. Not
 /// futex: threads wait for each other another number of times in every run.
 pub fn every_moment(recording: &Recording, other: &Recording, until: Duration, sides: &[Side]) -> Vec<Moment> {
     let names = names::Names::learn(recording, other);
     let lives = |seen: &crate::model::Seen| seen.began < until && (seen.role != "0" || seen.call().is_some());
     let taken = recording.seen.iter().enumerate().take_while(|(_, seen)| lives(seen));
-    let made = taken.filter(|(_, seen)| seen.call().is_some_and(|call| call.succeeded() && call.name != "futex"));
-    let moment =
-        |index, side| Some(Moment { index, point: address::address(recording, index, &names, side, Duration::ZERO)? });
-    made.flat_map(|(index, _)| sides.iter().filter_map(move |side| moment(index, *side))).collect()
+    let calls = taken.filter_map(|(index, seen)| Some((index, seen.call().filter(|call| call.name != "futex")?)));
+    let is_made = |call: &Call, side: Side| call.succeeded() || side == Side::Enter && call.result.is_none();
+    let of = |(index, call): (usize, &Call)| {
+        let made: Vec<Side> = sides.iter().copied().filter(|side| is_made(call, *side)).collect();
+        made.into_iter().filter_map(move |side| Some((index, side)))
+    };
+    let moment = |(index, side)| {
+        Some(Moment { index, point: address::address(recording, index, &names, side, Duration::ZERO)? })
+    };
+    calls.flat_map(of).filter_map(moment).collect()
 }
 
 impl Map {
