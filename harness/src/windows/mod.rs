@@ -204,7 +204,7 @@ pub fn every_moment(recording: &Recording, other: &Recording, until: Duration, s
     let is_made = |call: &Call, side: Side| call.succeeded() || side == Side::Enter && call.result.is_none();
     let of = |(index, call): (usize, &Call)| {
         let made: Vec<Side> = sides.iter().copied().filter(|side| is_made(call, *side)).collect();
-        made.into_iter().filter_map(move |side| Some((index, side)))
+        made.into_iter().map(move |side| (index, side))
     };
     let moment = |(index, side)| {
         Some(Moment { index, point: address::address(recording, index, &names, side, Duration::ZERO)? })
