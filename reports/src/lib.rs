@@ -14,6 +14,7 @@
 //! | [`escape`] | output of agents made harmless for a terminal |
 //! | [`human`] | the report for a person at a terminal |
 //! | [`json`] | the report as JSON text, and back |
+//! | [`map`] | the undisturbed run as windows, and what is live in each |
 //! | [`redact`] | a report that is the same in each run, for snapshots |
 //! | [`schema`] | the JSON Schema of that text |
 
@@ -25,6 +26,7 @@ pub mod fingerprint;
 pub mod gate;
 pub mod human;
 pub mod json;
+pub mod map;
 pub mod model;
 pub mod redact;
 pub mod schema;
@@ -35,9 +37,10 @@ pub use explain::explain;
 pub use gate::Gate;
 pub use human::{HumanOptions, render_human};
 pub use json::{JsonError, from_json, to_json, trial_to_json};
+pub use map::{Life, MappedWindow, WindowMap};
 pub use model::{
-    AgentKind, Control, Finding, Format, Guarantee, Host, Level, NotAudited, Origin, Outcome, Report, Run, Severity,
-    Totals, Trial, Verdict, Windows,
+    AgentKind, Control, Finding, Format, Guarantee, Host, Level, Moment, NotAudited, Origin, Outcome, Report, Run,
+    Severity, Totals, Trial, Verdict, Windows,
 };
 pub use schema::report_schema;
 

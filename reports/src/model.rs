@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::code::Code;
 use crate::confirmed::{self, Confirmed, Reproduction};
+use crate::map::WindowMap;
 
 /// A whole report: what was run, where, what was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -113,6 +114,9 @@ pub struct Run {
     /// How many windows were covered; absent when the strategy has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub windows: Option<Windows>,
+    /// The undisturbed run as windows; absent when it was not cut into any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub map: Option<WindowMap>,
     /// Every trial, in the order of [`Trial::index`].
     pub trials: Vec<Trial>,
     /// Distinct findings over all trials.
@@ -258,6 +262,9 @@ pub struct Finding {
     pub cause: Option<String>,
     /// What was seen, a line each.
     pub evidence: Vec<String>,
+    /// One of its trials, moment by moment; empty when none was kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub timeline: Vec<Moment>,
     /// Reason of the `[[allow]]` that accepts it; absent when none does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted: Option<String>,
@@ -279,6 +286,18 @@ impl Finding {
     pub fn is_not_reproduced(&self) -> bool {
         self.reproduction() == Some(Reproduction::NotReproduced)
     }
+}
+
+/// One moment of a trial.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Moment {
+    /// When, in microseconds since the start of the agent.
+    pub at_us: u64,
+    /// The same since the first injection; absent before that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_us: Option<u64>,
+    /// What happened then, or was done.
+    pub what: String,
 }
 
 /// Who made the thing that a finding is about.

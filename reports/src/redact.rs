@@ -49,6 +49,7 @@ fn run(run: &Run, workspace: &str) -> Run {
         strategy: run.strategy.clone(),
         control,
         windows: None,
+        map: None,
         trials: Vec::new(),
         findings,
         notes: Vec::new(),
@@ -76,6 +77,7 @@ fn finding(finding: &Finding, workspace: &str) -> Finding {
         confirmed: None,
         cause: finding.cause.as_ref().map(plain),
         evidence: Vec::new(),
+        timeline: Vec::new(),
         token: String::new(),
         replay: String::new(),
         ..finding.clone()

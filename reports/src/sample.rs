@@ -4,6 +4,7 @@ use crate::code::Code;
 use crate::confirmed::Confirmed;
 use crate::fingerprint::fingerprint;
 use crate::gate::Gate;
+use crate::map::{Life, MappedWindow, WindowMap};
 use crate::model::*;
 
 /// A report over `runs`, judged by the default gate, with a full guarantee.
@@ -42,10 +43,36 @@ pub(crate) fn run(trials: Vec<Trial>, findings: Vec<Finding>) -> Run {
             leaves: vec!["out/result.json".into(), "out/run.log".into()],
         }),
         windows: Some(Windows { total: 36, covered: 34, missed: 2 }),
+        map: None,
         trials,
         findings,
         notes: vec![],
         verdict: Verdict::Clean,
+    }
+}
+
+/// Thirty-six windows in which three things come and go.
+fn map() -> WindowMap {
+    let window = |number: u32| MappedWindow {
+        at_us: u64::from(number) * 11_000,
+        opened: if number == 0 { "start".into() } else { format!("openat /tmp/part-{number}") },
+        like: if number == 30 { 20 } else { number },
+    };
+    let life = |what: &str, path: Option<&str>, (first, last), stays| Life {
+        what: what.into(),
+        path: path.map(String::from),
+        first,
+        last,
+        stays,
+    };
+    WindowMap {
+        duration_us: 412_300,
+        windows: (0..36).map(window).collect(),
+        lives: vec![
+            life("process 0.1 `sleep 300`", None, (12, 17), false),
+            life("directory /tmp/tmp*", Some("/tmp/tmp*"), (2, 30), false),
+            life("file out/result.json", Some("out/result.json"), (31, 35), true),
+        ],
     }
 }
 
@@ -102,6 +129,7 @@ pub(crate) fn finding(code: Code, subject: &str, points: &[&str]) -> Finding {
         confirmed: Confirmed::new(3, 3),
         cause: None,
         evidence: vec![],
+        timeline: vec![],
         accepted: None,
         replay: format!("quietus replay {token}"),
         token,
@@ -141,6 +169,14 @@ pub(crate) fn rich() -> Report {
          group of the agent did not reach it"
             .into(),
     );
+    let moment = |at_us, since_us, what: &str| Moment { at_us, since_us, what: what.into() };
+    orphan.timeline = vec![
+        moment(0, None, "the agent runs"),
+        moment(131_200, None, "[0] process 0.1 is started (agent.py:41 in run_tool)"),
+        moment(140_000, Some(0), "injected TERM"),
+        moment(143_100, Some(3_100), "the agent ended: signal 15 (TERM)"),
+        moment(1_143_100, Some(1_003_100), "1 process is alive"),
+    ];
     orphan.evidence = (1..=11).map(|i| format!("fd {i} -> pipe:[4{i:03}]")).collect();
 
     let mut temp = finding(Code::TempFile, "/tmp/tmpk3x9x2ab/part.json", &["window:3"]);
@@ -179,6 +215,7 @@ pub(crate) fn rich() -> Report {
     trials.push(inconclusive(15, "blocked:epoll_wait#3", "the tracee was lost"));
     trials[15].informational = true;
     let mut run = run(trials, vec![open, slow, once, temp, orphan, lock]);
+    run.map = Some(map());
     run.notes.push("two control runs differ in 3 events; those windows were merged".into());
     report(vec![run])
 }

@@ -34,6 +34,7 @@ pub(crate) fn run(arguments: CheckArguments, interrupt: &Interrupt) -> Result<Ex
         wanted.trials = vec![exactly(&wanted, arguments.at)];
     }
     let shown = Shown::choose(&arguments.output)?;
+    wanted.timelines = output::is_kept(&arguments.output);
     let driver = driver(&wanted, guarantee, &shown)?;
     let started = jiff::Zoned::now();
     let run = check(&*driver, &wanted, interrupt, &shown);

@@ -22,6 +22,7 @@ pub(crate) fn run(arguments: &FuzzArguments, interrupt: &Interrupt) -> Result<Ex
     output::plan(&arguments.output)?;
     let shown = Shown::choose(&arguments.output)?;
     let (mut wanted, driver) = what(arguments, &shown)?;
+    wanted.timelines = output::is_kept(&arguments.output);
     wanted.strategy = Strategy::Fuzz;
     // Trials that find something wait for what is left, more often than not.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);

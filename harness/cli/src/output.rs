@@ -87,6 +87,11 @@ pub(crate) fn plan(arguments: &OutputArguments) -> Result<Vec<(FormatArgument, O
     Ok(plan)
 }
 
+/// Whether a report is kept in a form of which other tools make pages.
+pub(crate) fn is_kept(arguments: &OutputArguments) -> bool {
+    plan(arguments).is_ok_and(|plan| plan.iter().any(|(format, _)| *format != FormatArgument::Human))
+}
+
 fn wants_color(choice: ColorArgument) -> bool {
     match choice {
         ColorArgument::Always => true,

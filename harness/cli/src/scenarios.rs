@@ -38,6 +38,7 @@ pub(crate) fn run(arguments: &RunArguments, interrupt: &Interrupt) -> Result<Exi
             break;
         }
         let mut wanted = to_check(one)?;
+        wanted.timelines = output::is_kept(&arguments.output);
         wanted.jobs = checking::jobs(&arguments.runner);
         wanted.confirm = arguments.runner.confirm.unwrap_or(wanted.confirm);
         let driver = driver_of(one, &wanted, &shown)?;
@@ -82,6 +83,7 @@ fn inconclusive(wanted: &Check, why: String) -> Run {
         strategy: "check".to_owned(),
         control: None,
         windows: None,
+        map: None,
         trials: Vec::new(),
         findings: Vec::new(),
         notes: vec![format!("the control gave no ground to judge by: {why}")],

@@ -13,6 +13,7 @@ pub(crate) fn run(arguments: SweepArguments, interrupt: &Interrupt) -> Result<Ex
     output::plan(&arguments.output)?;
     let shown = Shown::choose(&arguments.output)?;
     let (mut wanted, driver) = what(&arguments, &shown)?;
+    wanted.timelines = output::is_kept(&arguments.output);
     wanted.strategy = Strategy::Sweep;
     wanted.exhaustive = arguments.exhaustive;
     wanted.second = arguments.second.map(SecondArgument::meaning).or(wanted.second);

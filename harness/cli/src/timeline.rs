@@ -1,12 +1,8 @@
 //! What happened in one trial, line by line.
 
-use quietus::driver::{Action, Event, Occasion};
-use quietus::explore::Replayed;
-use quietus::model::{Deed, Disposition, Known, LockType, Recording, Seen};
-use quietus::trial::What;
+use quietus::explore::{Replayed, moments};
 use quietus_reports::escape::escape_terminal;
 use std::fmt::Write as _;
-use std::time::Duration;
 
 /// More of what the agent did than this, before the injection and after it, is left out.
 const MOST: usize = 100;
@@ -17,115 +13,14 @@ pub(crate) fn timeline(replayed: &Replayed) -> String {
         Some(recorded) => (recorded, " of a second run that was recorded and found the same"),
         None => (&replayed.record, ""),
     };
-    let mut lines: Vec<(Duration, String)> =
-        record.timeline.iter().filter_map(|moment| Some((moment.at, line(&moment.what)?))).collect();
-    let evidence = &record.evidence;
-    lines.extend(evidence.output.lines.iter().map(|(at, said)| (*at, format!("the agent wrote: {said}"))));
-    match &evidence.recording {
-        Some(recording) => lines.extend(deeds(recording, evidence.injected_at)),
-        None => {
-            lines.extend(evidence.reaped.iter().map(|one| (one.at, format!("pid {} ended: {}", one.pid, one.ended))))
-        }
-    }
-    lines.sort_by_key(|(at, _)| *at);
     let mut text = format!("timeline{which} (since the start of the agent, and since the injection)\n");
-    for (at, line) in lines {
-        let since = evidence.injected_at.and_then(|injected| at.checked_sub(injected)).map(milliseconds);
-        let since = since.map(|since| format!("+{since}")).unwrap_or_default();
-        let _ = writeln!(text, "  {:>10} {since:>11}  {}", milliseconds(at), escape_terminal(&line));
+    for moment in moments(record, MOST) {
+        let since = moment.since_us.map(|since| format!("+{}", milliseconds(since))).unwrap_or_default();
+        let _ = writeln!(text, "  {:>10} {since:>11}  {}", milliseconds(moment.at_us), escape_terminal(&moment.what));
     }
     text
 }
 
-fn milliseconds(span: Duration) -> String {
-    format!("{:.1}ms", span.as_secs_f64() * 1e3)
-}
-
-fn line(what: &What) -> Option<String> {
-    Some(match what {
-        What::Happened(Event::Started) => "the agent runs".to_owned(),
-        What::Happened(Event::Reached(usize::MAX)) => return None,
-        What::Happened(Event::Reached(_)) => "the point is reached".to_owned(),
-        What::Happened(Event::LeaderEnded(ended)) => format!("the agent ended: {ended}"),
-        What::Happened(Event::Quiet) => "no process of the agent is left".to_owned(),
-        What::Happened(Event::Looked(look)) => {
-            let alive = match look.alive {
-                1 => "1 process is alive".to_owned(),
-                more => format!("{more} processes are alive"),
-            };
-            format!("{alive}{}", if look.busy { ", not all at rest" } else { "" })
-        }
-        What::Happened(Event::Timer(timer)) => format!("time is up: {}", format!("{timer:?}").to_lowercase()),
-        What::Happened(Event::Lost(why)) => format!("lost: {why}"),
-        What::Happened(Event::Interrupted) => "interrupted".to_owned(),
-        What::Did(Action::Inject(step)) => format!("injected {step}"),
-        What::Did(Action::KillLeader) => "SIGKILL: the grace is over".to_owned(),
-        What::Did(Action::Arm { spec, .. }) => format!("waiting for {spec}"),
-        What::Did(Action::Census(Occasion::Injection)) => "census before the injection".to_owned(),
-        What::Did(Action::Census(occasion)) => format!("census: {}", format!("{occasion:?}").to_lowercase()),
-        What::Did(Action::Start | Action::SetTimer(..) | Action::AwaitQuiet) => return None,
-    })
-}
-
-/// What the agent's processes did that makes, changes or gives up something: the last
-/// before the injection, and the first after it.
-fn deeds(recording: &Recording, injected: Option<Duration>) -> Vec<(Duration, String)> {
-    let told = recording.seen.iter().filter_map(|seen| Some((seen.ended.unwrap_or(seen.began), deed(seen)?)));
-    let split = injected.unwrap_or(Duration::MAX);
-    let (mut before, mut after): (Vec<_>, Vec<_>) = told.partition(|(at, _)| *at < split);
-    if let Some(more) = before.len().checked_sub(MOST).filter(|more| *more > 0) {
-        before.drain(..more);
-        before.insert(0, (before[0].0, format!("({more} more before this)")));
-    }
-    if let Some(more) = after.len().checked_sub(MOST).filter(|more| *more > 0) {
-        after.truncate(MOST);
-        after.push((after[MOST - 1].0, format!("({more} more after this)")));
-    }
-    before.append(&mut after);
-    before
-}
-
-/// One of them in words: which process, which call, on what.
-fn deed(seen: &Seen) -> Option<String> {
-    let call = match &seen.what {
-        Deed::Ended(ended) => return Some(format!("[{}] ended: {ended}", seen.role)),
-        Deed::Call(call) => call,
-    };
-    let about = call.subjects.join(" → ");
-    let what = match (call.name.as_str(), &call.known) {
-        (_, Known::Born { role, .. }) => format!("process {role} is started"),
-        ("execve" | "execveat", Known::Program(words)) => format!("runs {}", words.join(" ")),
-        ("rt_sigaction", Known::Disposition(does, _)) => {
-            let number = call.arguments[0] as i32;
-            let signal = quietus::model::Signal::from_number(number)
-                .map_or_else(|| number.to_string(), |signal| signal.to_string());
-            match does {
-                Disposition::Handled => format!("handles {signal}"),
-                Disposition::Ignored => format!("ignores {signal}"),
-                Disposition::Default => format!("leaves {signal} to its default action"),
-            }
-        }
-        (_, Known::Lock(LockType::None)) => format!("unlocks {about}"),
-        (_, Known::Lock(_)) => format!("locks {about}"),
-        (
-            "unlink" | "unlinkat" | "rmdir" | "rename" | "renameat" | "renameat2" | "listen" | "setsid" | "setpgid",
-            _,
-        ) => {
-            format!("{} {about}", call.name)
-        }
-        _ if call.makes() => format!("{} {about}", call.name),
-        _ if call.written().is_some_and(|path| path.starts_with('/')) => format!("{} {about}", call.name),
-        _ => return None,
-    };
-    let line = call.line.as_ref().map(|line| format!(" ({line})")).unwrap_or_default();
-    let failed = match call.result {
-        Some(result) if !call.succeeded() => {
-            let errno = i32::try_from(-result).unwrap_or(0);
-            let error = std::io::Error::from_raw_os_error(errno).to_string();
-            format!(": {}", error.split(" (os error").next().unwrap_or_default())
-        }
-        Some(_) => String::new(),
-        None => ": it never returned".to_owned(),
-    };
-    Some(format!("[{}] {}{line}{failed}", seen.role, what.trim_end()))
+fn milliseconds(micros: u64) -> String {
+    format!("{:.1}ms", micros as f64 / 1e3)
 }

@@ -76,6 +76,8 @@ pub struct Check {
     pub repeat: u32,
     /// How often each distinct finding is run again.
     pub confirm: u32,
+    /// Whether the trial of each finding is recorded once more, for its timeline.
+    pub timelines: bool,
     /// How many trials run side by side.
     pub jobs: usize,
     /// No trial starts after that time.

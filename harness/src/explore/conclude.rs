@@ -10,6 +10,8 @@ use super::plan::{self, Planned};
 use super::runner::{LINGER, Runner};
 use super::sweep::coverage;
 use super::swept::{about, refused, wants_to_trace};
+use super::timelines::add_timelines;
+use super::told_map::told_map;
 use crate::audit::{Found, Rules};
 use crate::model::{Injection, Token, TrialPlan};
 use crate::scenario::{Kind, Strategy};
@@ -110,6 +112,9 @@ pub(super) fn conclude(
             blame(finding, map, sent, &left_in(finding, &trials, &shown), &check.rules.log);
         }
     }
+    if check.timelines {
+        add_timelines(course, &mut findings);
+    }
     // One that was refused what it does by itself shows how it fails, not how it is terminated.
     let is_another = learned.recorded.iter().any(|recorded| wants_to_trace(&recorded.recording));
     for finding in findings.iter_mut().filter(|finding| is_another && finding.severity == Severity::Error) {
@@ -122,6 +127,7 @@ pub(super) fn conclude(
         strategy: chosen_by.word().to_owned(),
         control: Some(learned.control.clone()),
         windows: mapped.map(|map| coverage(map, &reached)),
+        map: mapped.map(told_map),
         trials,
         findings,
         notes,

@@ -33,6 +33,7 @@ impl Check {
             trials: Vec::new(),
             repeat: 1,
             confirm: 3,
+            timelines: false,
             jobs: 4,
             budget: None,
             strategy: Strategy::Check,

@@ -100,6 +100,7 @@ impl Check {
             trials,
             repeat: scenario.explore.repeat,
             confirm: scenario.explore.confirm,
+            timelines: false,
             jobs: 1,
             budget: scenario.explore.budget,
             rules: Rules {

@@ -258,6 +258,7 @@ fn finding(known: Gathered, tried: u32, allows: &[Allow], today: &str, replay: &
         confirmed: known.confirmed,
         cause: known.found.cause,
         evidence: known.found.evidence,
+        timeline: Vec::new(),
         accepted,
         token: token.as_ref().map(ToString::to_string).unwrap_or_default(),
         replay: token.as_ref().map(replay).unwrap_or_default(),

@@ -17,6 +17,7 @@ mod fuzzing;
 mod gather;
 mod held;
 mod mapped;
+mod moments;
 mod needless;
 mod origin;
 mod parallel;
@@ -35,7 +36,9 @@ mod streamed;
 mod sweep;
 mod swept;
 mod sync;
+mod timelines;
 mod told;
+mod told_map;
 
 pub use check::{Check, CheckError, Fuzz, Progress, Status, check};
 pub use choose::Chosen;
@@ -43,6 +46,7 @@ pub use control::Learned;
 pub use corpus::{missing_program, scenario_files, toml_files};
 pub use from_scenario::{DEFAULT_GRACE, WorkspaceError};
 pub use mapped::{Mapped, map};
+pub use moments::moments;
 pub use plan::{Planned, Wanted, default_set};
 pub use regressions::{
     RegressionsError, add_lines, read_plans, read_plans_that_can_be, regression, regressions_beside,

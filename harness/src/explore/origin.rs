@@ -193,6 +193,7 @@ mod tests {
             confirmed: None,
             cause: None,
             evidence: Vec::new(),
+            timeline: Vec::new(),
             accepted: None,
             token: String::new(),
             replay: String::new(),

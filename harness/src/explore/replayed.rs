@@ -65,6 +65,7 @@ pub fn replay(
         strategy: "replay".to_owned(),
         control: Some(learned.control),
         windows: None,
+        map: None,
         trials: vec![trial],
         findings,
         notes: Vec::new(),
