@@ -14,9 +14,11 @@
 //! changes the report format.
 
 mod letters;
+mod relative;
 
 use crate::code::Code;
 use letters::looks_random;
+pub use relative::relative;
 
 /// Stands for random characters.
 const RANDOM: char = '*';

@@ -8,6 +8,7 @@
 //! 2. A run without trials, a run in which fewer than half of the trials reached
 //!    their point, and a run with an inconclusive trial that is not informational,
 //!    is [`Verdict::Inconclusive`].
+//!    Of a shard without trials others judge, as long as they have some.
 //! 3. Everything else is [`Verdict::Clean`]. A few missed trials are no obstacle
 //!    while most reached their point; renderers always show them.
 //!
@@ -50,6 +51,10 @@ impl Gate {
     pub fn judge_run(self, run: &Run) -> Verdict {
         if run.findings.iter().any(|finding| self.stops(finding)) {
             return Verdict::Findings;
+        }
+        // What there is to judge lies in other shards.
+        if run.trials.is_empty() && run.elsewhere > 0 {
+            return Verdict::Clean;
         }
         let reached = 2 * run.trials.iter().filter(|trial| trial.outcome.reached()).count();
         let unjudged = run.trials.iter().any(|trial| trial.outcome == Outcome::Inconclusive && !trial.informational);

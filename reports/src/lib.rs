@@ -14,11 +14,16 @@
 //! | [`escape`] | output of agents made harmless for a terminal |
 //! | [`human`] | the report for a person at a terminal |
 //! | [`json`] | the report as JSON text, and back |
+//! | [`shards`], [`merge`](mod@merge) | which part of the work a machine does, and their reports as one |
+//! | [`policy`], [`baseline`], [`compared`] | what a team lets pass, what it knows, what is new and what is fixed |
+//! | [`judgement`] | a report under a policy: what fails, and why |
 //! | [`map`] | the undisturbed run as windows, and what is live in each |
 //! | [`redact`] | a report that is the same in each run, for snapshots |
 //! | [`schema`] | the JSON Schema of that text |
 
+pub mod baseline;
 pub mod code;
+pub mod compared;
 pub mod confirmed;
 pub mod escape;
 pub mod explain;
@@ -26,23 +31,33 @@ pub mod fingerprint;
 pub mod gate;
 pub mod human;
 pub mod json;
+pub mod judgement;
 pub mod map;
+pub mod merge;
 pub mod model;
+pub mod policy;
 pub mod redact;
 pub mod schema;
+pub mod shards;
 
+pub use baseline::{Baseline, BaselineError};
 pub use code::{Code, Group, UnknownCode};
+pub use compared::{Compared, Known};
 pub use confirmed::{Confirmed, Reproduction};
 pub use explain::explain;
 pub use gate::Gate;
 pub use human::{HumanOptions, render_human};
 pub use json::{JsonError, from_json, to_json, trial_to_json};
+pub use judgement::{Judgement, judge};
 pub use map::{Life, MappedWindow, WindowMap};
+pub use merge::{MergeError, merge};
 pub use model::{
     AgentKind, Control, Finding, Format, Guarantee, Host, Level, Moment, NotAudited, Origin, Outcome, Report, Run,
     Severity, Totals, Trial, Verdict, Windows,
 };
+pub use policy::{Policy, PolicyError};
 pub use schema::report_schema;
+pub use shards::{Division, Shard, ShardError, Shards};
 
 #[cfg(test)]
 mod sample;

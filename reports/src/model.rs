@@ -8,6 +8,7 @@
 //! Adding an optional field keeps the format number. Removing a field, or
 //! changing what one means, raises it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::code::Code;
 use crate::confirmed::{self, Confirmed, Reproduction};
 use crate::map::WindowMap;
+use crate::shards::Shards;
 
 /// A whole report: what was run, where, what was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -30,6 +32,9 @@ pub struct Report {
     pub host: Host,
     /// How well the agent was sealed in and what could be seen.
     pub guarantee: Guarantee,
+    /// Which part of the work this is; absent when it is the whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shards: Option<Shards>,
     /// One entry for each scenario (or command) that was run.
     pub runs: Vec<Run>,
     /// Sums over all runs; [`Totals::of`] computes them.
@@ -117,6 +122,9 @@ pub struct Run {
     /// The undisturbed run as windows; absent when it was not cut into any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub map: Option<WindowMap>,
+    /// How many trials of this run other shards make.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub elsewhere: u32,
     /// Every trial, in the order of [`Trial::index`].
     pub trials: Vec<Trial>,
     /// Distinct findings over all trials.
@@ -164,10 +172,39 @@ pub struct Windows {
     pub missed: u32,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+impl Windows {
+    /// What these trials covered of the windows.
+    #[must_use]
+    pub fn of(map: &WindowMap, trials: &[Trial]) -> Self {
+        let kind = |window: Option<u32>| {
+            let window = map.windows.get(usize::try_from(window?).ok()?)?;
+            Some(window.like)
+        };
+        let kinds = |reached: bool| -> BTreeSet<u32> {
+            let tried = trials.iter().filter(|trial| trial.outcome.reached() == reached);
+            tried.filter_map(|trial| kind(trial.window)).collect()
+        };
+        let (covered, missed) = (kinds(true), kinds(false));
+        let count = |holds: &dyn Fn(u32) -> bool| {
+            u32::try_from(map.windows.iter().filter(|window| holds(window.like)).count()).unwrap_or(u32::MAX)
+        };
+        Self {
+            total: count(&|_| true),
+            covered: count(&|like| covered.contains(&like)),
+            missed: count(&|like| !covered.contains(&like) && missed.contains(&like)),
+        }
+    }
+}
+
 /// One run of the agent with one plan of injections.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Trial {
-    /// Position within the run, from 0.
+    /// Position within the run, from 0. In a shard, that within the whole run.
     pub index: u32,
     /// Short name for a person, for example `window 12`.
     pub label: String,

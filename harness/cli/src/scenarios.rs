@@ -84,6 +84,7 @@ fn inconclusive(wanted: &Check, why: String) -> Run {
         control: None,
         windows: None,
         map: None,
+        elsewhere: 0,
         trials: Vec::new(),
         findings: Vec::new(),
         notes: vec![format!("the control gave no ground to judge by: {why}")],

@@ -2,8 +2,12 @@
 
 use super::log::AT_ONCE;
 use super::names::{pattern_of, series_of};
-use quietus_reports::fingerprint::{fingerprint, normalise};
+use quietus_reports::fingerprint::{fingerprint, normalise, relative};
 use quietus_reports::{Code, Origin, Severity};
+use std::sync::Arc;
+
+/// Directories that have another path on another machine, each with a short name.
+pub(crate) type Places = Arc<[(String, &'static str)]>;
 
 /// A finding of one trial.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +30,8 @@ pub struct Found {
     pub evidence: Vec<String>,
     /// What besides the subject makes it the one it is.
     parts: Vec<String>,
+    /// From where its paths are seen.
+    places: Places,
 }
 
 impl Found {
@@ -45,14 +51,29 @@ impl Found {
             cause: None,
             evidence: Vec::new(),
             parts: parts.iter().map(|part| (*part).to_owned()).collect(),
+            places: Places::from([]),
         }
+    }
+
+    /// The fingerprint of this subject and all parts, with paths as seen from the places.
+    fn identity(&self, subject: &str) -> String {
+        let from_here = |text: &str| {
+            self.places.iter().fold(text.to_owned(), |text, (directory, name)| relative(&text, directory, name))
+        };
+        let all: Vec<String> =
+            std::iter::once(subject).chain(self.parts.iter().map(String::as_str)).map(from_here).collect();
+        fingerprint(self.code, &all.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// Makes the fingerprint one that is the same where these directories have other paths.
+    pub(crate) fn seen_from(&mut self, places: &Places) {
+        self.places = Arc::clone(places);
+        self.fingerprint = self.identity(&self.subject);
     }
 
     /// Makes the fingerprint that of a pattern which its subject is one of.
     pub(crate) fn identify_by(&mut self, pattern: &str) {
-        let mut all = vec![pattern];
-        all.extend(self.parts.iter().map(String::as_str));
-        self.fingerprint = fingerprint(self.code, &all);
+        self.fingerprint = self.identity(pattern);
     }
 
     /// Whether it is a line that was not written since the signal ended the agent at once.
@@ -73,13 +94,11 @@ impl Found {
         let is_path = matches!(self.code, Code::TornFile | Code::StrayFile | Code::TempFile);
         let series = || is_path.then(|| series_of(&self.subject, &other.subject)).flatten();
         let Some(pattern) = pattern_of(&self.subject, &other.subject).or_else(series) else { return false };
-        let mut all = vec![pattern.as_str()];
-        all.extend(self.parts.iter().map(String::as_str));
         let known = [&*self, other]
             .into_iter()
             .find(|one| normalise(&one.subject).contains('*'))
             .map(|one| one.fingerprint.clone());
-        let shared = known.unwrap_or_else(|| fingerprint(self.code, &all));
+        let shared = known.unwrap_or_else(|| self.identity(&pattern));
         self.fingerprint.clone_from(&shared);
         other.fingerprint = shared;
         true

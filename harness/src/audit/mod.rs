@@ -28,6 +28,7 @@ pub(crate) use files::MAKER_UNKNOWN;
 #[cfg(feature = "test")]
 pub(crate) use files::code_of_name;
 pub use found::Found;
+pub(crate) use found::Places;
 pub use log::unheard;
 pub use recovery::{ExpectedRecovery, lost_recovery};
 pub use released::Resource;

@@ -53,7 +53,12 @@ pub(super) fn conclude(
     let Course { runner, learned, .. } = course;
     let check = runner.check;
     let mut gatherer = Gatherer::default();
-    learned.found.iter().for_each(|found| gatherer.control(found.clone()));
+    let places = runner.places();
+    for found in &learned.found {
+        let mut found = found.clone();
+        found.seen_from(&places);
+        gatherer.control(found);
+    }
     let (mut trials, mut shown): (Vec<Trial>, Vec<(Planned, Vec<usize>)>) = (Vec::new(), Vec::new());
     let mut reached: Vec<(Option<usize>, bool)> = Vec::new();
     for (index, Tried { planned, mut trial, found, window, predicted }) in tried.into_iter().enumerate() {
@@ -128,6 +133,7 @@ pub(super) fn conclude(
         control: Some(learned.control.clone()),
         windows: mapped.map(|map| coverage(map, &reached)),
         map: mapped.map(told_map),
+        elsewhere: 0,
         trials,
         findings,
         notes,

@@ -137,14 +137,12 @@ pub(super) fn fuzz(course: Course<'_>) -> Run {
     // What was found is confirmed and made small though the time is up.
     let until = Instant::now() + began.elapsed().max(SHRINK_FOR);
     let uninterrupted = || !runner.interrupt.is_raised();
-    let in_time = || uninterrupted() && Instant::now() < until;
     let confirming = Course { go_on: &uninterrupted, ..course };
-    let shrinking = Course { go_on: &in_time, ..course };
     let hasty = Check { settle: runner.check.settle / 4, ..runner.check.clone() };
     let quick = Runner { check: &hasty, ..*runner };
     let mut refine = |gatherer: &mut Gatherer| {
         if wanted.shrink {
-            Shrinker::new(shrinking, &uninterrupted, &quick, space).shrink_all(gatherer);
+            Shrinker::new(confirming, until, &quick, space).shrink_all(gatherer);
         }
     };
     conclude(confirming, tried, about_trials, &mut refine)

@@ -66,6 +66,7 @@ pub fn replay(
         control: Some(learned.control),
         windows: None,
         map: None,
+        elsewhere: 0,
         trials: vec![trial],
         findings,
         notes: Vec::new(),

@@ -11,6 +11,7 @@ pub fn report(runs: Vec<Run>, guarantee: Guarantee, started: &jiff::Zoned) -> Re
         started: started.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
         host: host(),
         guarantee,
+        shards: None,
         runs,
         totals,
         verdict,

@@ -3,7 +3,7 @@
 use super::check::Check;
 use super::control::Learned;
 use super::held::held;
-use crate::audit::{Case, Found, Rules, audit, unheard};
+use crate::audit::{Case, Found, Places, Rules, audit, unheard};
 use crate::driver::{Driver, DriverError, Interrupt, Recovery, Request};
 use crate::model::{Point, TrialPlan};
 use crate::scenario::{Kind, Strategy};
@@ -35,6 +35,15 @@ impl Runner<'_> {
             recovery: None,
             interrupt: self.interrupt.clone(),
         }
+    }
+
+    /// Directories that have other paths on another machine.
+    pub(super) fn places(&self) -> Places {
+        let home = self.check.environment.iter().find(|(name, _)| name == "HOME").map(|(_, home)| home.clone());
+        let directory = Some(self.check.directory.clone().into_os_string());
+        let named = [(directory, "."), (home, "~")];
+        let told = |(path, name): (Option<OsString>, _)| Some((path?.into_string().ok()?, name));
+        named.into_iter().filter_map(told).filter(|(path, _)| path.len() > 1).collect()
     }
 
     fn limits(&self, reach: Duration, linger: Duration, horizon: Option<Duration>) -> Limits {
@@ -143,7 +152,9 @@ impl Runner<'_> {
         let case = Case { plan, killed, evidence: &record.evidence, expected, rules, held: &held };
         let mut found = audit(case);
         // What was recorded knows a random name better than one look at it.
+        let places = self.places();
         for one in &mut found {
+            one.seen_from(&places);
             if let Some(pattern) = learned.map.as_ref().and_then(|map| map.pattern(&one.subject)) {
                 one.identify_by(pattern);
             }

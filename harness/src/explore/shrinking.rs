@@ -11,7 +11,7 @@ use crate::model::{Token, TrialPlan};
 use crate::trial::Outcome;
 use quietus_reports::{Confirmed, Severity};
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// So many of the plans that have shown a finding are tried for one that always does.
 const MOST_STARTS: usize = 16;
@@ -28,8 +28,10 @@ const MOST_RUNS: usize = 1500;
 /// Runs trials and remembers what each plan has shown.
 pub(super) struct Shrinker<'a> {
     course: Course<'a>,
-    /// Whether nobody asked to stop: what is told in the end is run though the time is up.
-    to_the_end: &'a (dyn Fn() -> bool + Sync),
+    /// No smaller plan is looked for after that; what is told in the end is run all the same.
+    until: Instant,
+    /// The same for the finding at hand: each has its share of the time.
+    until_next: Instant,
     /// The same, for candidates: what is on its way out gets less time, since most trials of
     /// a finding wait for that. What the smallest plan shows is told with all of it.
     quick: &'a Runner<'a>,
@@ -46,24 +48,26 @@ fn hits(found: &Found, runs: &[Vec<Found>]) -> u32 {
 }
 
 impl<'a> Shrinker<'a> {
-    pub(super) fn new(
-        course: Course<'a>,
-        to_the_end: &'a (dyn Fn() -> bool + Sync),
-        quick: &'a Runner<'a>,
-        space: &'a Space,
-    ) -> Self {
-        Self { course, to_the_end, quick, space, known: HashMap::new(), runs: 0 }
+    pub(super) fn new(course: Course<'a>, until: Instant, quick: &'a Runner<'a>, space: &'a Space) -> Self {
+        Self { course, until, until_next: until, quick, space, known: HashMap::new(), runs: 0 }
     }
 
     /// Gives every finding the smallest trial that shows it, and says how often that does.
     pub(super) fn shrink_all(&mut self, gatherer: &mut Gatherer) {
-        for known in &mut gatherer.all {
-            let counts = !known.informational && known.found.severity > Severity::Note && !known.plans.is_empty();
-            if counts && (self.course.go_on)() {
+        let counts = |known: &&mut Gathered| {
+            !known.informational && known.found.severity > Severity::Note && !known.plans.is_empty()
+        };
+        let mut left = gatherer.all.iter_mut().filter(counts).count();
+        for known in gatherer.all.iter_mut().filter(counts) {
+            if (self.course.go_on)() {
+                let now = Instant::now();
+                self.until_next =
+                    now + self.until.saturating_duration_since(now) / u32::try_from(left).unwrap_or(1).max(1);
                 self.course.progress.shrinking(&known.found.title);
                 self.runs = 0;
                 self.shrink_one(known);
             }
+            left -= 1;
         }
         gatherer.merge();
     }
@@ -93,14 +97,17 @@ impl<'a> Shrinker<'a> {
             known.found.evidence.push(format!("made small from {}", Token(start)));
         }
         if !shrunk.whole {
-            let why = if (self.to_the_end)() { "the time for that was up" } else { "it was broken off" };
+            let why = if (self.course.go_on)() { "the time for that was up" } else { "it was broken off" };
             known.found.evidence.push(format!("there may be a smaller trial: {why}"));
         }
         let hits = hits(&found, &runs);
         known.confirmed = Confirmed::new(hits, u32::try_from(runs.len()).unwrap_or(u32::MAX));
         if hits > 0 && is_tried(self.course) {
             let rate = f64::from(hits) / runs.len() as f64;
-            known.found.evidence.extend(needless(self.course, self.quick, &least, &found, rate));
+            let until = self.until_next;
+            let in_time = || (self.course.go_on)() && Instant::now() < until;
+            let course = Course { go_on: &in_time, ..self.course };
+            known.found.evidence.extend(needless(course, self.quick, &least, &found, rate));
         }
         known.plans.retain(|plan| *plan != least);
         let at_least = format!("{} at {}", least.injection_text(), least.point_text());
@@ -133,7 +140,13 @@ impl<'a> Shrinker<'a> {
                 break;
             }
         }
-        let (plan, _) = best?;
+        // Without time to try them, what was confirmed is as good as any.
+        let in_time = Instant::now() < self.until_next;
+        let confirmed = || {
+            let rate = known.confirmed.filter(|confirmed| confirmed.hits() > 0)?.rate();
+            Some((known.plans.first()?.clone(), rate))
+        };
+        let Some((plan, _)) = best else { return if in_time { None } else { confirmed() } };
         let runs = self.run(self.course.runner, &plan, RUNS_BEFORE);
         let hits = hits(&known.found, &runs);
         let rate = f64::from(hits.max(1)) / runs.len().max(1) as f64;
@@ -195,12 +208,13 @@ impl<'a> Shrinker<'a> {
     /// What the runs show that count: with time for survivors to end by themselves. They are
     /// made though the time is up.
     fn run_last(&mut self, plan: &TrialPlan) -> Vec<Vec<Found>> {
-        self.run_while(self.to_the_end, self.course.runner, &vec![plan.clone(); RUNS_AFTER as usize], LINGER)
+        self.run_while(self.course.go_on, self.course.runner, &vec![plan.clone(); RUNS_AFTER as usize], LINGER)
     }
 
     /// What a run of each of these plans has found.
     fn run_each(&mut self, runner: &Runner<'_>, plans: &[TrialPlan], linger: Duration) -> Vec<Vec<Found>> {
-        self.run_while(self.course.go_on, runner, plans, linger)
+        let (until, go_on) = (self.until_next, self.course.go_on);
+        self.run_while(&|| go_on() && Instant::now() < until, runner, plans, linger)
     }
 
     fn run_while(

@@ -425,6 +425,7 @@ impl Sweep<'_> {
             }),
             windows: None,
             map: None,
+            elsewhere: 0,
             trials: self.trials,
             findings,
             notes,

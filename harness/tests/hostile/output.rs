@@ -89,6 +89,7 @@ pub(crate) fn controls(bench: &Bench) -> Result<(), Failed> {
         started: "2026-01-01T00:00:00+00:00".to_owned(),
         host: Host { os: "linux".to_owned(), kernel: "6".to_owned(), arch: "x".to_owned(), cpus: 1 },
         guarantee: driver.guarantee(),
+        shards: None,
         runs: vec![run],
         totals,
         verdict,

@@ -1,0 +1,232 @@
+//! A report under a policy and a baseline: what fails, what is let pass, and what that comes
+//! to. Pure; the day is an argument.
+
+mod told;
+
+use jiff::civil::Date;
+
+use crate::baseline::Baseline;
+use crate::compared::{Compared, Known};
+use crate::escape::escape_terminal;
+use crate::model::{Finding, Level, Report, Run, Severity, Verdict};
+use crate::policy::{Allowed, Policy};
+
+/// An accepted finding is told of so many days before that ends.
+pub const SOON_DAYS: i32 = 14;
+
+/// What a gate says of a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// Whether it passes: findings when something fails, inconclusive when not enough was
+    /// judged to say so.
+    pub verdict: Verdict,
+    /// The findings that fail, with the names of their scenarios.
+    pub failing: Vec<(String, Finding)>,
+    /// What else fails, a sentence each.
+    pub reasons: Vec<String>,
+    /// What fails nothing and should be known, a sentence each.
+    pub warnings: Vec<String>,
+    /// What is new, known and fixed, where there is a baseline.
+    pub compared: Option<Compared>,
+}
+
+impl Judgement {
+    /// 0 passes, 1 fails, 3 inconclusive.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        match self.verdict {
+            Verdict::Clean => 0,
+            Verdict::Findings => 1,
+            Verdict::Inconclusive => 3,
+        }
+    }
+}
+
+/// What is said of one finding.
+enum Ruling<'p> {
+    /// It fails.
+    Fails,
+    /// It fails since nothing accepts it any more.
+    Expired(&'p Allowed),
+    /// It fails nothing, and why that is told.
+    Passes(Option<String>),
+}
+
+/// Judges a report. Without a baseline every finding is new.
+#[must_use]
+pub fn judge(report: &Report, policy: &Policy, baseline: Option<&Baseline>, today: Date) -> Judgement {
+    let compared = baseline.map(|baseline| baseline.compare(report));
+    let (mut failing, mut warnings, mut reasons) = (Vec::new(), Vec::new(), Vec::new());
+    let mut used = vec![false; policy.allow.len()];
+    for run in &report.runs {
+        for finding in &run.findings {
+            match rule(run, finding, policy, compared.as_ref(), today, &mut used) {
+                Ruling::Fails => failing.push((run.scenario.clone(), finding.clone())),
+                Ruling::Expired(allowed) => {
+                    reasons.push(format!(
+                        "{} is no longer accepted ({}): that ended on {}",
+                        named(run, finding),
+                        escape_terminal(&allowed.reason),
+                        allowed.expires.map_or_else(String::new, |day| day.to_string()),
+                    ));
+                    failing.push((run.scenario.clone(), finding.clone()));
+                }
+                Ruling::Passes(why) => warnings.extend(why),
+            }
+        }
+        reasons.extend(coverage(run, policy));
+    }
+    let most = usize::try_from(policy.max_findings).unwrap_or(usize::MAX);
+    let too_many = failing.len() > most;
+    if !failing.is_empty() && !too_many {
+        warnings.push(format!("max_findings lets {} of {most} findings pass", failing.len()));
+        failing.clear();
+    }
+    if policy.guarantee == Some(Level::Full) && report.guarantee.level == Level::Portable {
+        reasons.push(
+            "the guarantee was portable, and the policy asks for the full one: `quietus doctor` says how to get it"
+                .to_owned(),
+        );
+    }
+    warnings.extend(about_allows(policy, &used, today));
+    let shards = report.shards.as_ref().map(crate::Shards::missing).unwrap_or_default();
+    if !shards.is_empty() {
+        let list: Vec<String> = shards.iter().map(ToString::to_string).collect();
+        warnings.push(format!("shards that are missing: {}", list.join(", ")));
+    }
+    let unjudged = report.runs.is_empty() || report.runs.iter().any(|run| unjudged(run)) || !shards.is_empty();
+    let verdict = if !failing.is_empty() || !reasons.is_empty() {
+        Verdict::Findings
+    } else if unjudged {
+        Verdict::Inconclusive
+    } else {
+        Verdict::Clean
+    };
+    Judgement { verdict, failing, reasons, warnings, compared }
+}
+
+/// Whether a run could not be judged: what was found in it says nothing about that.
+fn unjudged(run: &Run) -> bool {
+    let without = Run { findings: Vec::new(), ..run.clone() };
+    run.verdict == Verdict::Inconclusive || crate::Gate::default().judge_run(&without) == Verdict::Inconclusive
+}
+
+fn named(run: &Run, finding: &Finding) -> String {
+    format!("{}: {} in {}", finding.code, escape_terminal(&finding.title), escape_terminal(&run.scenario))
+}
+
+fn rule<'p>(
+    run: &Run,
+    finding: &Finding,
+    policy: &'p Policy,
+    compared: Option<&Compared>,
+    today: Date,
+    used: &mut [bool],
+) -> Ruling<'p> {
+    if finding.accepted.is_some() || finding.is_not_reproduced() {
+        return Ruling::Passes(None);
+    }
+    let told = || named(run, finding);
+    let by_code = policy.codes.fail.contains(&finding.code);
+    let by_severity = finding.severity > Severity::Note && finding.severity >= policy.severity;
+    if policy.codes.warn.contains(&finding.code) {
+        return Ruling::Passes((by_severity).then(|| format!("{} (codes.warn)", told())));
+    }
+    if !by_code && !by_severity {
+        return Ruling::Passes((finding.severity > Severity::Note).then(told));
+    }
+    let mut expired = None;
+    for (place, allowed) in policy.allow.iter().enumerate().filter(|(_, allowed)| fits(allowed, run, finding)) {
+        if let Some(used) = used.get_mut(place) {
+            *used = true;
+        }
+        if allowed.expires.is_some_and(|last| last < today) {
+            expired = Some(allowed);
+        } else {
+            return Ruling::Passes(Some(format!("{} is accepted: {}", told(), escape_terminal(&allowed.reason))));
+        }
+    }
+    let is = |known: &Known| known.scenario == run.scenario && known.fingerprint == finding.fingerprint;
+    if compared.is_some_and(|compared| compared.known.iter().any(is)) {
+        return Ruling::Passes(None);
+    }
+    if let Some(allowed) = expired {
+        return Ruling::Expired(allowed);
+    }
+    let rate = finding.confirmed.map(crate::Confirmed::rate);
+    match (policy.max_racy_rate, rate) {
+        (Some(most), Some(rate)) if rate <= most && rate < 1.0 => {
+            Ruling::Passes(Some(format!("{} comes in {:.0} % of its runs (max_racy_rate)", told(), rate * 100.0)))
+        }
+        _ => Ruling::Fails,
+    }
+}
+
+fn fits(allowed: &Allowed, run: &Run, finding: &Finding) -> bool {
+    allowed.code == finding.code
+        && allowed.subject.as_ref().is_none_or(|glob| glob.fits(&finding.subject))
+        && allowed.scenario.as_ref().is_none_or(|glob| glob.fits(&run.scenario))
+}
+
+/// What too few trials have reached.
+fn coverage(run: &Run, policy: &Policy) -> Vec<String> {
+    let mut reasons = Vec::new();
+    let share = |part: u32, of: u32| f64::from(part) / f64::from(of.max(1));
+    if let (Some(least), Some(windows)) = (policy.min_coverage, run.windows)
+        && share(windows.covered, windows.total) < least
+    {
+        reasons.push(format!(
+            "{}: {} of {} windows were covered, less than {}",
+            escape_terminal(&run.scenario),
+            windows.covered,
+            windows.total,
+            percent(least)
+        ));
+    }
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let missed = count(run.trials.iter().filter(|trial| trial.outcome == crate::Outcome::Missed).count());
+    let all = count(run.trials.len());
+    if let Some(most) = policy.max_missed
+        && share(missed, all) > most
+    {
+        reasons.push(format!(
+            "{}: {missed} of {all} trials missed their points, more than {}",
+            escape_terminal(&run.scenario),
+            percent(most)
+        ));
+    }
+    reasons
+}
+
+fn percent(share: f64) -> String {
+    format!("{} %", (share * 1000.0).round() / 10.0)
+}
+
+/// What is to be said of what is accepted: it ends soon, or there is nothing like it.
+fn about_allows(policy: &Policy, used: &[bool], today: Date) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for (allowed, used) in policy.allow.iter().zip(used) {
+        let what = match &allowed.subject {
+            Some(subject) => format!("{} {}", allowed.code, escape_terminal(subject.text())),
+            None => allowed.code.to_string(),
+        };
+        let left = allowed.expires.and_then(|last| Some(today.until(last).ok()?.get_days()));
+        match left {
+            _ if !used => warnings.push(format!("[[allow]] {what} fits no finding: it may be taken out")),
+            Some(days @ 0..=SOON_DAYS) => {
+                let last = allowed.expires.map_or_else(String::new, |day| day.to_string());
+                let days = match days {
+                    0 => "today".to_owned(),
+                    1 => "tomorrow".to_owned(),
+                    days => format!("in {days} days"),
+                };
+                warnings.push(format!("[[allow]] {what} ends {days}, on {last}"));
+            }
+            _ => {}
+        }
+    }
+    warnings
+}
+
+#[cfg(test)]
+mod tests;

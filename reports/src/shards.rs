@@ -1,0 +1,150 @@
+//! Which part of the work one of several machines does. Pure.
+//!
+//! A unit of work is a scenario and a window of it (or a trial that has none). Every machine
+//! finds the same unit in the same shard, since only a stable hash and, where it is given, an
+//! earlier report decide.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::fingerprint::digest;
+use crate::model::Report;
+
+/// Of how many shards which were run: of one machine one, of a merged report several.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Shards {
+    /// How many there are.
+    pub total: u32,
+    /// Which of them this report holds, from 1, in order.
+    pub present: Vec<u32>,
+}
+
+impl Shards {
+    /// Those that are not in this report.
+    #[must_use]
+    pub fn missing(&self) -> Vec<u32> {
+        (1..=self.total).filter(|shard| !self.present.contains(shard)).collect()
+    }
+}
+
+/// One shard of several, as `2/4`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    index: u32,
+    total: u32,
+}
+
+/// More shards than that nobody runs.
+const MOST: u32 = 10_000;
+
+impl Shard {
+    /// The shard with this number, from 1; none where there is no such shard.
+    #[must_use]
+    pub fn new(index: u32, total: u32) -> Option<Self> {
+        (1 <= index && index <= total && total <= MOST).then_some(Self { index, total })
+    }
+
+    /// Which one it is, from 1.
+    #[must_use]
+    pub const fn index(self) -> u32 {
+        self.index
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub const fn total(self) -> u32 {
+        self.total
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.index, self.total)
+    }
+}
+
+/// A text is no shard.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a shard is written as 2/4, the second of four, with at most {MOST} in all")]
+pub struct ShardError;
+
+impl FromStr for Shard {
+    type Err = ShardError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (index, total) = text.split_once('/').ok_or(ShardError)?;
+        let number = |text: &str| text.trim().parse::<u32>().map_err(|_| ShardError);
+        Self::new(number(index)?, number(total)?).ok_or(ShardError)
+    }
+}
+
+/// Which units fall to which shard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Division {
+    shard: Shard,
+    /// Units whose duration is known, and their shards.
+    assigned: BTreeMap<String, u32>,
+}
+
+/// The name of a unit of work: of a trial with one place, that place.
+#[must_use]
+pub fn unit(scenario: &str, place: &str) -> String {
+    digest([scenario, place])
+}
+
+impl Division {
+    /// By hash alone.
+    #[must_use]
+    pub const fn by_hash(shard: Shard) -> Self {
+        Self { shard, assigned: BTreeMap::new() }
+    }
+
+    /// So that every shard has about as much to do as any other, as far as an earlier report
+    /// says how long units take: the longest first, each to the shard that has least. Units
+    /// that are not in it are divided by hash.
+    #[must_use]
+    pub fn balanced(shard: Shard, before: &Report) -> Self {
+        let mut durations: BTreeMap<String, u64> = BTreeMap::new();
+        for run in &before.runs {
+            for trial in &run.trials {
+                *durations.entry(unit(&run.scenario, &trial.point)).or_default() += trial.duration_us;
+            }
+        }
+        let mut longest: Vec<(String, u64)> = durations.into_iter().collect();
+        longest.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        let mut loads = vec![0_u64; usize::try_from(shard.total).unwrap_or(1).max(1)];
+        let mut assigned = BTreeMap::new();
+        for (unit, duration) in longest {
+            let least = (0..loads.len()).min_by_key(|place| loads[*place]).unwrap_or(0);
+            loads[least] = loads[least].saturating_add(duration.max(1));
+            assigned.insert(unit, u32::try_from(least).unwrap_or(0) + 1);
+        }
+        Self { shard, assigned }
+    }
+
+    /// Which shard of how many.
+    #[must_use]
+    pub const fn shard(&self) -> Shard {
+        self.shard
+    }
+
+    /// Whether the work at this place of a scenario falls to this shard.
+    #[must_use]
+    pub fn takes(&self, scenario: &str, place: &str) -> bool {
+        let unit = unit(scenario, place);
+        match self.assigned.get(&unit) {
+            Some(shard) => *shard == self.shard.index,
+            None => {
+                let hash = u64::from_str_radix(&unit, 16).unwrap_or(0);
+                hash % u64::from(self.shard.total) == u64::from(self.shard.index - 1)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
