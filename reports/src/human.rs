@@ -10,8 +10,9 @@ mod page;
 mod trials;
 
 use crate::escape::escape_terminal;
-use crate::model::{AgentKind, Control, Guarantee, Level, Report, Run, Totals, Verdict};
-use page::{Page, counted, duration, listed, style};
+use crate::model::{Control, Guarantee, Level, Report, Run, Verdict};
+use crate::phrases::{self, command, counted, duration, kind, level, listed};
+use page::{Page, style};
 
 /// How the text looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,11 +56,7 @@ fn header(page: &mut Page, run: &Run, guarantee: &Guarantee, with_verdict: bool)
     if !name.starts_with(&command) {
         page.paragraph(2, 4, &command, style::PLAIN);
     }
-    let kind = match run.kind {
-        AgentKind::Job => "job",
-        AgentKind::Server => "server",
-        AgentKind::Session => "session",
-    };
+    let kind = kind(run.kind);
     let strategy = escape_terminal(&run.strategy);
     let line = format!("{kind} · {strategy} · {}", in_force(guarantee, page.options().verbose));
     page.paragraph(2, 4, &line, style::DIM);
@@ -78,30 +75,6 @@ fn header(page: &mut Page, run: &Run, guarantee: &Guarantee, with_verdict: bool)
         page.field(2, "note", &escape_terminal(note));
     }
     page.blank();
-}
-
-/// The command as one would type it, unless it holds control characters.
-fn command(agent: &[String]) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    let quoted: Vec<String> = agent
-        .iter()
-        .map(|argument| {
-            let argument = escape_terminal(argument);
-            if !argument.is_empty() && argument.chars().all(plain) {
-                argument
-            } else {
-                format!("'{}'", argument.replace('\'', r"'\''"))
-            }
-        })
-        .collect();
-    quoted.join(" ")
-}
-
-fn level(guarantee: &Guarantee) -> &'static str {
-    match guarantee.level {
-        Level::Full => "full guarantee",
-        Level::Portable => "portable guarantee",
-    }
 }
 
 fn in_force(guarantee: &Guarantee, verbose: bool) -> String {
@@ -146,59 +119,7 @@ fn verdict(page: &mut Page, report: &Report) {
         Verdict::Findings => style::ERROR,
         Verdict::Inconclusive => style::WARN,
     };
-    let mut line = report.verdict.to_string();
-    if report.verdict == Verdict::Inconclusive {
-        line = format!("{line} ({})", why_inconclusive(report));
-    } else if report.verdict == Verdict::Clean && report.guarantee.level == Level::Portable {
-        line = format!("{line} ({})", level(&report.guarantee));
-    }
-    page.paragraph(0, 2, &format!("{line}: {}", sum(&report.totals)), style);
-}
-
-fn why_inconclusive(report: &Report) -> &'static str {
-    let totals = &report.totals;
-    if report.runs.is_empty() {
-        "nothing was run"
-    } else if totals.trials == 0 {
-        "no trial was made"
-    } else if totals.missed + totals.inconclusive == totals.trials {
-        "no trial reached its point"
-    } else if totals.inconclusive > 0 {
-        "not every trial could be judged"
-    } else if 2 * totals.missed > totals.trials {
-        "fewer than half of the trials reached their point"
-    } else {
-        "undisturbed, the agent fails: see the note"
-    }
-}
-
-/// `2 errors, 1 warning in 14 trials (1 missed)`.
-fn sum(totals: &Totals) -> String {
-    let mut found = Vec::new();
-    for (count, one, many) in [
-        (totals.errors, "error", "errors"),
-        (totals.warnings, "warning", "warnings"),
-        (totals.notes, "note", "notes"),
-        (totals.not_reproduced, "not reproduced", "not reproduced"),
-        (totals.accepted, "accepted", "accepted"),
-    ] {
-        if count > 0 {
-            found.push(counted(count, one, many));
-        }
-    }
-    let found = if found.is_empty() { "no findings".to_owned() } else { found.join(", ") };
-    let mut not_judged = Vec::new();
-    for (count, word) in [(totals.missed, "missed"), (totals.inconclusive, "inconclusive")] {
-        if count > 0 {
-            not_judged.push(counted(count, word, word));
-        }
-    }
-    let trials = counted(totals.trials, "trial", "trials");
-    if not_judged.is_empty() {
-        format!("{found} in {trials}")
-    } else {
-        format!("{found} in {trials} ({})", not_judged.join(", "))
-    }
+    page.paragraph(0, 2, &phrases::verdict(report), style);
 }
 
 #[cfg(test)]

@@ -17,10 +17,16 @@
 //! | [`shards`], [`merge`](mod@merge) | which part of the work a machine does, and their reports as one |
 //! | [`policy`], [`baseline`], [`compared`] | what a team lets pass, what it knows, what is new and what is fixed |
 //! | [`judgement`] | a report under a policy: what fails, and why |
+//! | [`junit`] | the report as JUnit XML, for what shows tests |
 //! | [`map`] | the undisturbed run as windows, and what is live in each |
+//! | [`markdown`] | the report as Markdown, for job summaries and comments |
+//! | [`place`] | the lines of source code that the text of an origin names |
 //! | [`redact`] | a report that is the same in each run, for snapshots |
+//! | [`sarif`] | the report as SARIF 2.1.0, for code scanning |
+//! | [`annotations`] | findings as workflow commands, which GitHub shows beside the code |
 //! | [`schema`] | the JSON Schema of that text |
 
+pub mod annotations;
 pub mod baseline;
 pub mod code;
 pub mod compared;
@@ -32,14 +38,21 @@ pub mod gate;
 pub mod human;
 pub mod json;
 pub mod judgement;
+pub mod junit;
 pub mod map;
+pub mod markdown;
 pub mod merge;
 pub mod model;
+mod phrases;
+pub mod place;
 pub mod policy;
 pub mod redact;
+pub mod sarif;
 pub mod schema;
 pub mod shards;
+mod sources;
 
+pub use annotations::{AnnotationOptions, render_annotations};
 pub use baseline::{Baseline, BaselineError};
 pub use code::{Code, Group, UnknownCode};
 pub use compared::{Compared, Known};
@@ -49,13 +62,17 @@ pub use gate::Gate;
 pub use human::{HumanOptions, render_human};
 pub use json::{JsonError, from_json, to_json, trial_to_json};
 pub use judgement::{Judgement, judge};
+pub use junit::render_junit;
 pub use map::{Life, MappedWindow, WindowMap};
+pub use markdown::{MarkdownOptions, render_markdown};
 pub use merge::{MergeError, merge};
 pub use model::{
     AgentKind, Control, Finding, Format, Guarantee, Host, Level, Moment, NotAudited, Origin, Outcome, Report, Run,
     Severity, Totals, Trial, Verdict, Windows,
 };
+pub use place::Place;
 pub use policy::{Policy, PolicyError};
+pub use sarif::{SarifOptions, render_sarif};
 pub use schema::report_schema;
 pub use shards::{Division, Shard, ShardError, Shards};
 

@@ -221,3 +221,38 @@ pub(crate) fn rich() -> Report {
     run.notes.push("two control runs differ in 3 events; those windows were merged".into());
     report(vec![run])
 }
+
+/// A report with `text` in every place that an agent can fill.
+pub(crate) fn hostile(text: &str) -> Report {
+    let mut finding = finding(Code::TempFile, text, &[text]);
+    finding.title = text.into();
+    finding.cause = Some(text.into());
+    finding.life = Some(text.into());
+    finding.evidence = vec![text.into()];
+    finding.timeline = vec![Moment { at_us: 0, since_us: None, what: text.into() }];
+    finding.token = text.into();
+    finding.replay = text.into();
+    finding.origin =
+        Some(Origin { role: text.into(), command: text.into(), source: Some(text.into()), line: Some(text.into()) });
+    let mut accepted = finding.clone();
+    accepted.accepted = Some(text.into());
+    let mut never_again = finding.clone();
+    never_again.confirmed = Confirmed::new(0, 3);
+    let mut trial = trial(0, text);
+    trial.injection = text.into();
+    trial.status = Some(text.into());
+    trial.note = Some(text.into());
+    trial.token = text.into();
+    let mut run = run(vec![trial, missed(1, text)], vec![finding, accepted, never_again]);
+    run.scenario = text.into();
+    run.strategy = text.into();
+    run.agent = vec![text.into(), text.into()];
+    run.notes = vec![text.into()];
+    let control = run.control.as_mut().expect("the sample has one");
+    control.ended = text.into();
+    control.leaves = vec![text.into()];
+    let mut report = report(vec![run]);
+    report.guarantee.mechanisms = vec![text.into()];
+    report.guarantee.not_audited = vec![NotAudited { what: text.into(), why: text.into() }];
+    report
+}

@@ -3,10 +3,10 @@
 
 use std::cmp::Reverse;
 
-use super::page::{Page, counted, listed, style};
-use crate::confirmed::{Confirmed, Reproduction};
+use super::page::{Page, style};
 use crate::escape::escape_terminal;
-use crate::model::{Finding, Origin, Run, Severity};
+use crate::model::{Finding, Run, Severity};
+use crate::phrases;
 
 /// More lines of evidence than this are left to the JSON report.
 const MOST_EVIDENCE: usize = 8;
@@ -56,7 +56,7 @@ fn not_reproduced(page: &mut Page, findings: &[&Finding]) {
 fn seen_once(page: &mut Page, finding: &Finding) {
     let head = format!("{}[{}] {}", finding.severity, finding.code, escape_terminal(&finding.title));
     page.paragraph(2, 4, &head, style::NOTE);
-    page.field(4, "where", &where_line(finding, false));
+    page.field(4, "where", &phrases::seen_at(finding, MOST_POINTS));
     if let Some(confirmed) = finding.confirmed {
         page.field(4, "again", &confirmed.share());
     }
@@ -87,7 +87,7 @@ fn block(page: &mut Page, finding: &Finding) {
     page.paragraph(4, 4, &escape_terminal(&finding.title), style::TITLE);
     page.field(4, "subject", &escape_terminal(&finding.subject));
     if let Some(origin) = &finding.origin {
-        page.field(4, "origin", &origin_line(origin));
+        page.field(4, "origin", &phrases::origin(origin));
     }
     if let Some(life) = &finding.life {
         page.field(4, "life", &escape_terminal(life));
@@ -95,9 +95,10 @@ fn block(page: &mut Page, finding: &Finding) {
     if let Some(cause) = &finding.cause {
         page.field(4, "cause", &escape_terminal(cause));
     }
-    page.field(4, "where", &where_line(finding, page.options().verbose));
+    let most = if page.options().verbose { usize::MAX } else { MOST_POINTS };
+    page.field(4, "where", &phrases::seen_at(finding, most));
     if let Some(confirmed) = finding.confirmed {
-        page.field(4, "confirmed", &confirmed_line(confirmed));
+        page.field(4, "confirmed", &phrases::confirmed(confirmed));
     }
     if let Some(reason) = &finding.accepted {
         page.field(4, "accepted", &escape_terminal(reason));
@@ -105,35 +106,6 @@ fn block(page: &mut Page, finding: &Finding) {
     evidence(page, &finding.evidence, if page.options().verbose { usize::MAX } else { MOST_EVIDENCE });
     page.label(4, "replay", &escape_terminal(&finding.replay));
     page.label(4, "explain", &format!("quietus explain {}", finding.code));
-}
-
-fn origin_line(origin: &Origin) -> String {
-    let role = escape_terminal(&origin.role);
-    let command = escape_terminal(&origin.command);
-    let who = if role == "0" { "the agent".to_owned() } else { format!("process {role} of its tree") };
-    match (origin.source.as_deref().map(escape_terminal), origin.line.as_deref().map(escape_terminal)) {
-        (Some(source), Some(line)) => format!("{who}: {command} ({source}, {line})"),
-        (Some(known), None) | (None, Some(known)) => format!("{who}: {command} ({known})"),
-        (None, None) => format!("{who}: {command}"),
-    }
-}
-
-fn where_line(finding: &Finding, verbose: bool) -> String {
-    let tried = counted(finding.tried, "trial", "trials");
-    let most = if verbose { usize::MAX } else { MOST_POINTS };
-    let points = listed(&finding.points, most);
-    if points.is_empty() {
-        format!("{} of {tried}", finding.hits)
-    } else {
-        format!("{} of {tried}: {points}", finding.hits)
-    }
-}
-
-fn confirmed_line(confirmed: Confirmed) -> String {
-    match confirmed.class() {
-        Reproduction::Deterministic => confirmed.to_string(),
-        class @ (Reproduction::Racy | Reproduction::NotReproduced) => format!("{class}, {}", confirmed.share()),
-    }
 }
 
 fn evidence(page: &mut Page, lines: &[String], most: usize) {

@@ -3,7 +3,7 @@
 use anstyle::Style;
 
 use super::HumanOptions;
-use crate::escape::{escape_terminal, truncate_middle};
+use crate::escape::truncate_middle;
 
 /// The colours in use, by meaning.
 pub(super) mod style {
@@ -120,35 +120,4 @@ fn wrap(text: &str, first: usize, rest: usize) -> Vec<String> {
         }
     }
     lines
-}
-
-/// `1 trial`, `2 trials`.
-pub(super) fn counted(count: u32, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
-}
-
-/// The first `most` items, escaped, and how many more there are.
-pub(super) fn listed(items: &[String], most: usize) -> String {
-    let shown: Vec<_> = items.iter().take(most).map(|item| escape_terminal(item)).collect();
-    let shown = shown.join(", ");
-    match items.len().saturating_sub(most) {
-        0 => shown,
-        more => format!("{shown}, …\u{a0}{more}\u{a0}more"), // not broken at the end of a line,
-    }
-}
-
-/// A time of `us` microseconds with two digits or so.
-pub(super) fn duration(us: u64) -> String {
-    match us {
-        0..1_000 => format!("{us} µs"),
-        1_000..10_000 => tenths(us / 100, "ms"),
-        10_000..1_000_000 => format!("{} ms", us / 1_000),
-        1_000_000..10_000_000 => tenths(us / 100_000, "s"),
-        10_000_000..120_000_000 => format!("{} s", us / 1_000_000),
-        _ => format!("{} min", us / 60_000_000),
-    }
-}
-
-fn tenths(tenths: u64, unit: &str) -> String {
-    format!("{}.{} {unit}", tenths / 10, tenths % 10)
 }

@@ -5,7 +5,7 @@ use super::*;
 use crate::code::Code;
 use crate::confirmed::Confirmed;
 use crate::escape::is_hazard;
-use crate::model::{NotAudited, Origin, Severity, Windows};
+use crate::model::{NotAudited, Severity, Windows};
 use crate::sample;
 
 fn plain(report: &Report) -> String {
@@ -101,7 +101,7 @@ fn portable_says_what_was_not_audited() {
 
 #[test]
 fn hostile_strings() {
-    assert_snapshot!(plain(&hostile("\u{1b}[2J\u{1b}]0;owned\u{7}\r\nclean: \u{202e}txt.exe\u{200b} é 漢\t")));
+    assert_snapshot!(plain(&sample::hostile("\u{1b}[2J\u{1b}]0;owned\u{7}\r\nclean: \u{202e}txt.exe\u{200b} é 漢\t")));
 }
 
 #[test]
@@ -124,43 +124,10 @@ fn lines_fit_unless_they_are_commands() {
     assert!(long.is_empty(), "{long:#?}");
 }
 
-/// A report with `text` in every place that an agent can fill.
-fn hostile(text: &str) -> Report {
-    let mut finding = sample::finding(Code::TempFile, text, &[text]);
-    finding.title = text.into();
-    finding.cause = Some(text.into());
-    finding.life = Some(text.into());
-    finding.evidence = vec![text.into()];
-    finding.replay = text.into();
-    finding.origin =
-        Some(Origin { role: text.into(), command: text.into(), source: Some(text.into()), line: Some(text.into()) });
-    let mut accepted = finding.clone();
-    accepted.accepted = Some(text.into());
-    let mut never_again = finding.clone();
-    never_again.confirmed = Confirmed::new(0, 3);
-    let mut trial = sample::trial(0, text);
-    trial.injection = text.into();
-    trial.status = Some(text.into());
-    trial.note = Some(text.into());
-    trial.token = text.into();
-    let mut run = sample::run(vec![trial, sample::missed(1, text)], vec![finding, accepted, never_again]);
-    run.scenario = text.into();
-    run.strategy = text.into();
-    run.agent = vec![text.into(), text.into()];
-    run.notes = vec![text.into()];
-    let control = run.control.as_mut().expect("the sample has one");
-    control.ended = text.into();
-    control.leaves = vec![text.into()];
-    let mut report = sample::report(vec![run]);
-    report.guarantee.mechanisms = vec![text.into()];
-    report.guarantee.not_audited = vec![NotAudited { what: text.into(), why: text.into() }];
-    report
-}
-
 proptest! {
     #[test]
     fn nothing_hostile_gets_through(text in any::<String>(), width in 0_usize..200, verbose: bool) {
-        let out = render_human(&hostile(&text), HumanOptions { color: false, width, verbose });
+        let out = render_human(&sample::hostile(&text), HumanOptions { color: false, width, verbose });
         prop_assert!(!out.contains(|c: char| c != '\n' && is_hazard(c)));
     }
 }

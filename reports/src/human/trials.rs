@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::page::{Page, duration, style};
+use super::page::{Page, style};
 use crate::escape::{escape_terminal, truncate_middle};
 use crate::model::{Outcome, Run, Severity, Trial};
+use crate::phrases::duration;
 
 /// More trials than this are drawn together where they are alike.
 const EACH: usize = 16;
