@@ -94,7 +94,7 @@ pub fn judge(report: &Report, policy: &Policy, baseline: Option<&Baseline>, toda
         let list: Vec<String> = shards.iter().map(ToString::to_string).collect();
         warnings.push(format!("shards that are missing: {}", list.join(", ")));
     }
-    let unjudged = report.runs.is_empty() || report.runs.iter().any(|run| unjudged(run)) || !shards.is_empty();
+    let unjudged = report.runs.is_empty() || report.runs.iter().any(unjudged) || !shards.is_empty();
     let verdict = if !failing.is_empty() || !reasons.is_empty() {
         Verdict::Findings
     } else if unjudged {

@@ -90,7 +90,8 @@ pub struct Division {
     assigned: BTreeMap<String, u32>,
 }
 
-/// The name of a unit of work: of a trial with one place, that place.
+/// The name of a unit of work: the place is the address of a window's point, or the label of
+/// a trial that was made for no window.
 #[must_use]
 pub fn unit(scenario: &str, place: &str) -> String {
     digest([scenario, place])
@@ -111,7 +112,8 @@ impl Division {
         let mut durations: BTreeMap<String, u64> = BTreeMap::new();
         for run in &before.runs {
             for trial in &run.trials {
-                *durations.entry(unit(&run.scenario, &trial.point)).or_default() += trial.duration_us;
+                let place = if trial.window.is_some() { &trial.point } else { &trial.label };
+                *durations.entry(unit(&run.scenario, place)).or_default() += trial.duration_us;
             }
         }
         let mut longest: Vec<(String, u64)> = durations.into_iter().collect();

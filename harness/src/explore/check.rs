@@ -17,7 +17,7 @@ use crate::model::{Injection, PointSpec, Stdin, TrialPlan};
 use crate::scenario::{Allow, Kind, RecoverSpec, Second, Strategy};
 use crate::service::{Service, unknown};
 use crate::state::Oracle;
-use quietus_reports::{Outcome, Run, Trial};
+use quietus_reports::{Division, Outcome, Run, Trial};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -72,6 +72,8 @@ pub struct Check {
     /// Exactly these trials instead of chosen ones, if there are any. Their
     /// standard input is filled in.
     pub trials: Vec<Planned>,
+    /// Of several machines the part of this one, if there are several.
+    pub division: Option<Division>,
     /// How often each trial runs.
     pub repeat: u32,
     /// How often each distinct finding is run again.
@@ -215,6 +217,7 @@ pub fn check(
         return Ok(fuzz(course));
     }
     let (aimed, unswept) = plans(&runner, &learned, progress)?;
+    let (aimed, elsewhere) = divided(check, aimed);
     let count = aimed.len();
     progress.planned(count);
     let tried = run_all(course, aimed);
@@ -223,7 +226,39 @@ pub fn check(
         let why = if interrupt.is_raised() { "interrupted" } else { "the budget was used up" };
         about_trials.push(format!("{} of {count} trials were not run: {why}", count - tried.len()));
     }
-    Ok(conclude(course, tried, about_trials, &mut |_| {}))
+    let mut run = Run { elsewhere, ..conclude(course, tried, about_trials, &mut |_| {}) };
+    // Where other shards have all trials, they judge.
+    if count == 0 && elsewhere > 0 {
+        run.verdict = quietus_reports::Gate::default().judge_run(&run);
+    }
+    Ok(run)
+}
+
+/// The trials that fall to this shard, with their places in the whole run, and how many there
+/// are besides.
+fn divided(check: &Check, mut aimed: Vec<Aimed>) -> (Vec<Aimed>, u32) {
+    let Some(division) = &check.division else { return (aimed, 0) };
+    let all = aimed.len();
+    let mut order: Vec<usize> = (0..all).collect();
+    order.sort_by_key(|place| aimed.get(*place).map(told_first));
+    for (index, place) in order.into_iter().enumerate() {
+        if let Some(aimed) = aimed.get_mut(place) {
+            aimed.index = Some(index);
+        }
+    }
+    aimed.retain(|aimed| {
+        let (planned, point) = (&aimed.planned, aimed.planned.plan.point_text());
+        // What was chosen by how long the control took has another address on each machine.
+        let place = if aimed.window.is_some() { &point } else { &planned.label };
+        division.takes(&check.name, place)
+    });
+    let elsewhere = u32::try_from(all - aimed.len()).unwrap_or(u32::MAX);
+    (aimed, elsewhere)
+}
+
+/// The report tells trials window by window, however they were run.
+fn told_first(aimed: &Aimed) -> (bool, Option<usize>) {
+    (aimed.planned.plan.acts.len() > 1, aimed.window)
 }
 
 /// Runs these trials; those of windows that were missed once more, where they are now.
@@ -265,10 +300,10 @@ fn run_all(course: Course<'_>, aimed: Vec<Aimed>) -> Vec<Tried> {
     }
     let tried = results.into_iter().zip(aimed).filter_map(|(result, aimed)| {
         let (planned, trial, found) = result?;
-        Some(Tried { planned, trial, found, window: aimed.window, predicted: aimed.predicted })
+        let Aimed { window, predicted, index, .. } = aimed;
+        Some(Tried { planned, trial, found, window, predicted, index })
     });
     let mut tried: Vec<Tried> = tried.collect();
-    // The report tells them window by window, however they were run.
     tried.sort_by_key(|tried| (tried.planned.plan.acts.len() > 1, tried.window));
     tried
 }
@@ -280,7 +315,7 @@ fn plans(
     progress: &dyn Progress,
 ) -> Result<(Vec<Aimed>, Option<String>), CheckError> {
     let check = runner.check;
-    let aimed = |planned| Aimed { planned, window: None, predicted: None };
+    let aimed = |planned| Aimed { planned, window: None, predicted: None, index: None };
     let known: Vec<Aimed> = known("regression", &check.regressions, learned).map(aimed).collect();
     let repeated = |once: Vec<Aimed>| {
         let repeated = std::iter::repeat_n(once, check.repeat.max(1) as usize).flatten();

@@ -81,7 +81,7 @@ pub(super) fn trials(sweep: &Sweep, cleanup: &Cleanup<'_>, second: Second) -> Ve
     let mut trials = Vec::new();
     let aimed = |label: String, at: Vec<PointSpec>, send: Injection, predicted| {
         let acts = vec![cleanup.first.clone(), Act { at, send }];
-        Aimed { planned: sweep.trial(label, acts), window: Some(cleanup.window), predicted }
+        Aimed { planned: sweep.trial(label, acts), window: Some(cleanup.window), predicted, index: None }
     };
     if matches!(second, Second::Cleanup | Second::Both) {
         let map = windows_after(cleanup.recording, cleanup.other, cleanup.from);

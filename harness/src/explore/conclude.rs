@@ -8,7 +8,6 @@ use super::origin::trace_to_maker;
 use super::parallel::in_parallel;
 use super::plan::{self, Planned};
 use super::runner::{LINGER, Runner};
-use super::sweep::coverage;
 use super::swept::{about, refused, wants_to_trace};
 use super::timelines::add_timelines;
 use super::told_map::told_map;
@@ -16,7 +15,7 @@ use crate::audit::{Found, Rules};
 use crate::model::{Injection, Token, TrialPlan};
 use crate::scenario::{Kind, Strategy};
 use crate::trial::Outcome;
-use quietus_reports::{AgentKind, Finding, Run, Severity, Trial, Verdict};
+use quietus_reports::{AgentKind, Finding, Run, Severity, Trial, Verdict, Windows};
 use std::collections::BTreeSet;
 
 /// What all that follows the controls has in common.
@@ -40,6 +39,8 @@ pub(super) struct Tried {
     pub(super) window: Option<usize>,
     /// What the control said it would leave.
     pub(super) predicted: Option<Vec<String>>,
+    /// Its place in the whole run, where this is a part of one.
+    pub(super) index: Option<usize>,
 }
 
 /// The run that these trials come to. `about_trials` is what there is to say of trials that
@@ -60,12 +61,10 @@ pub(super) fn conclude(
         gatherer.control(found);
     }
     let (mut trials, mut shown): (Vec<Trial>, Vec<(Planned, Vec<usize>)>) = (Vec::new(), Vec::new());
-    let mut reached: Vec<(Option<usize>, bool)> = Vec::new();
-    for (index, Tried { planned, mut trial, found, window, predicted }) in tried.into_iter().enumerate() {
+    for (index, Tried { planned, mut trial, found, window, predicted, index: whole }) in tried.into_iter().enumerate() {
         let indices = gatherer.trial(&planned, found);
         shown.push((planned, indices));
-        reached.push((window, trial.outcome.reached()));
-        trial.index = u32::try_from(index).unwrap_or(u32::MAX);
+        trial.index = u32::try_from(whole.unwrap_or(index)).unwrap_or(u32::MAX);
         trial.window = window.and_then(|number| u32::try_from(number).ok());
         trial.predicted = predicted;
         trials.push(trial);
@@ -125,14 +124,15 @@ pub(super) fn conclude(
     for finding in findings.iter_mut().filter(|finding| is_another && finding.severity == Severity::Error) {
         finding.severity = Severity::Warn;
     }
+    let map = mapped.map(told_map);
     let mut run = Run {
         scenario: check.name.clone(),
         agent: check.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
         kind: kind(learned.kind),
         strategy: chosen_by.word().to_owned(),
         control: Some(learned.control.clone()),
-        windows: mapped.map(|map| coverage(map, &reached)),
-        map: mapped.map(told_map),
+        windows: map.as_ref().map(|map| Windows::of(map, &trials)),
+        map,
         elsewhere: 0,
         trials,
         findings,

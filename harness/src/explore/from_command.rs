@@ -34,6 +34,7 @@ impl Check {
             repeat: 1,
             confirm: 3,
             timelines: false,
+            division: None,
             jobs: 4,
             budget: None,
             strategy: Strategy::Check,

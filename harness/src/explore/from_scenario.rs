@@ -101,6 +101,7 @@ impl Check {
             repeat: scenario.explore.repeat,
             confirm: scenario.explore.confirm,
             timelines: false,
+            division: None,
             jobs: 1,
             budget: scenario.explore.budget,
             rules: Rules {

@@ -70,7 +70,7 @@ impl Feed<Planned, Result> for Random<'_> {
         if !self.findings.is_empty() {
             self.found_one.store(true, Ordering::SeqCst);
         }
-        self.tried.push(Tried { planned, trial, found, window, predicted: None });
+        self.tried.push(Tried { planned, trial, found, window, predicted: None, index: None });
         let kinds = map.map(|map| map.windows.iter().filter(|window| window.kind == window.number).count());
         self.course.progress.fuzzed(&Status {
             trials: self.tried.len() as u64,

@@ -30,6 +30,8 @@ pub(super) struct Aimed {
     pub(super) window: Option<usize>,
     /// What it will leave, as far as the control can say.
     pub(super) predicted: Option<Vec<String>>,
+    /// Its place among all, where only a part of them is run.
+    pub(super) index: Option<usize>,
 }
 
 /// So long a wait is not over, in another run, before its thread is found in it.
@@ -70,7 +72,7 @@ impl Sweep {
     fn aimed(&self, map: &Map, window: usize, label: String, at: Vec<PointSpec>) -> Aimed {
         let predicted = predicted(map, window, &self.send);
         let planned = self.trial(label, vec![Act { at, send: self.send.clone() }]);
-        Aimed { planned, window: Some(window), predicted }
+        Aimed { planned, window: Some(window), predicted, index: None }
     }
 
     /// A trial at the first moment of each window, the most different windows first,
@@ -127,23 +129,5 @@ pub(super) fn predicted(map: &Map, number: usize, send: &Injection) -> Option<Ve
     match map.predict(map.windows.get(number)?, *signal) {
         Prediction::Leaks(things) => Some(things.iter().map(ToString::to_string).collect()),
         Prediction::Handled(_) | Prediction::Mapped(_) | Prediction::Ignored | Prediction::Blocked => None,
-    }
-}
-
-/// How many windows the trials covered. A window counts with another in which the
-/// same is live. `reached` says of each trial's window whether its point was reached.
-pub(super) fn coverage(map: &Map, reached: &[(Option<usize>, bool)]) -> quietus_reports::Windows {
-    let kind = |number: &usize| map.windows.get(*number).map(|window| window.kind);
-    let kinds = |wanted: bool| -> std::collections::BTreeSet<usize> {
-        reached.iter().filter(|(_, was)| *was == wanted).filter_map(|(number, _)| kind(number.as_ref()?)).collect()
-    };
-    let (covered, tried) = (kinds(true), kinds(false));
-    let count = |holds: &dyn Fn(&Window) -> bool| {
-        u32::try_from(map.windows.iter().filter(|window| holds(window)).count()).unwrap_or(u32::MAX)
-    };
-    quietus_reports::Windows {
-        total: count(&|_| true),
-        covered: count(&|window| covered.contains(&window.kind)),
-        missed: count(&|window| !covered.contains(&window.kind) && tried.contains(&window.kind)),
     }
 }
