@@ -11,7 +11,7 @@ use std::time::Duration;
 /// Terminate any program in a sealed cell, at the moments that matter, and name
 /// what it leaves behind.
 #[derive(Debug, Parser)]
-#[command(name = "quietus", version, about, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "quietus", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -55,6 +55,9 @@ pub(crate) enum Command {
         #[arg(value_enum)]
         shell: clap_complete::Shell,
     },
+    /// Print the manual page, or write one for each command into a directory
+    #[command(after_help = MAN_HELP)]
+    Man(ManArguments),
 }
 
 const CHECK_HELP: &str = "\
@@ -116,6 +119,11 @@ Examples:
   quietus replay q1/at=start/send=TERM/grace=5s -- python3 agent.py
   quietus replay TOKEN --scenario agent.toml
   quietus replay report.json";
+
+const MAN_HELP: &str = "\
+Examples:
+  quietus man | man -l -
+  quietus man --dir ~/.local/share/man/man1";
 
 /// How the agent is run.
 #[derive(Debug, Args)]
@@ -391,6 +399,14 @@ pub(crate) struct ExplainArguments {
     /// List every code with one line
     #[arg(long)]
     pub(crate) list: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArguments {
+    /// Write the page of each command into this directory, which is made if need be:
+    /// quietus.1, quietus-check.1 and so on
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -7,6 +7,7 @@ mod doctor;
 mod exit;
 mod fuzzing;
 mod live;
+mod man;
 mod mapping;
 mod output;
 mod progress;
@@ -61,6 +62,7 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
             output::print(&String::from_utf8_lossy(&script))?;
             Ok(Exit::Gate(0))
         }
+        Command::Man(arguments) => man::run(&arguments),
     }
 }
 
