@@ -129,12 +129,19 @@ pub struct Registers {
     pub thread: u64,
 }
 
-fn request(request: libc::c_uint, tid: i32, address: usize, data: usize) -> Result<libc::c_long, Errno> {
+/// What names a request; C libraries do not agree on its sign.
+#[cfg(target_env = "musl")]
+type Request = libc::c_int;
+/// What names a request; C libraries do not agree on its sign.
+#[cfg(not(target_env = "musl"))]
+type Request = libc::c_uint;
+
+fn request(request: Request, tid: i32, address: usize, data: usize) -> Result<libc::c_long, Errno> {
     // SAFETY: callers pass a request whose address and data are numbers, or point
     // to what the kernel reads or fills; a tid that is no tracee of ours is refused.
     let result = unsafe {
         libc::ptrace(
-            request as _,
+            request,
             tid,
             std::ptr::without_provenance_mut::<u8>(address),
             std::ptr::without_provenance_mut::<u8>(data),
@@ -344,7 +351,7 @@ impl Stopped {
     }
 }
 
-const GET_SYSCALL_INFO: libc::c_uint = 0x420e;
+const GET_SYSCALL_INFO: Request = 0x420e;
 const OP_ENTRY: u8 = 1;
 const OP_EXIT: u8 = 2;
 const OP_SECCOMP: u8 = 3;
