@@ -1,5 +1,6 @@
 """What the README shows works, and what it lists exists."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -25,6 +26,9 @@ def blocks(language):
 def shown(pytester, monkeypatch):
     """A project with the files that the README shows."""
     monkeypatch.delenv("QUIETUS_BIN", raising=False)
+    # The interpreter itself: a script that looks for one, as version managers have it, is another
+    # and far longer program.
+    monkeypatch.setenv("PATH", os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]]))
     pytester.makeini("[pytest]")
     (test,), (scenario,) = blocks("python"), blocks("toml")
     pytester.mkdir("scenarios")
