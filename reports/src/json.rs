@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::escape::is_hazard;
-use crate::model::{Format, Report, Trial};
+use crate::model::{Format, Report};
 
 /// The report as indented JSON, ended by a newline.
 ///
@@ -19,12 +19,15 @@ pub fn to_json(report: &Report) -> String {
     harmless(plain)
 }
 
-/// One trial as a line of JSON, as it stands in [`Run::trials`](crate::Run::trials),
-/// ended by a newline: for results that are written down as they come.
+/// A part of a report as a line of JSON, ended by a newline: for results that are written down
+/// as they come.
+///
+/// # Panics
+/// A value that JSON cannot hold, such as a map with keys that are no strings: a bug of ours.
 #[must_use]
-pub fn trial_to_json(trial: &Trial) -> String {
+pub fn json_line<T: Serialize>(part: &T) -> String {
     let mut plain =
-        serde_json::to_string(trial).expect("[quietus internal bug] a trial has only string keys and finite numbers");
+        serde_json::to_string(part).expect("[quietus internal bug] a report has only string keys and finite numbers");
     plain.push('\n');
     harmless(plain)
 }

@@ -60,7 +60,7 @@ pub use confirmed::{Confirmed, Reproduction};
 pub use explain::explain;
 pub use gate::Gate;
 pub use human::{HumanOptions, render_human};
-pub use json::{JsonError, from_json, to_json, trial_to_json};
+pub use json::{JsonError, from_json, json_line, to_json};
 pub use judgement::{Judgement, judge};
 pub use junit::render_junit;
 pub use map::{Life, MappedWindow, WindowMap};

@@ -76,6 +76,8 @@ impl FromStr for Shard {
     type Err = ShardError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // As nextest writes its partitions, too.
+        let text = ["hash:", "count:", "slice:"].iter().find_map(|form| text.strip_prefix(form)).unwrap_or(text);
         let (index, total) = text.split_once('/').ok_or(ShardError)?;
         let number = |text: &str| text.trim().parse::<u32>().map_err(|_| ShardError);
         Self::new(number(index)?, number(total)?).ok_or(ShardError)

@@ -4,6 +4,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use quietus::cell::MOST_PROCESSES;
 use quietus::model::{Injection, PointSpec, Profile, Signal, parse_span};
 use quietus::scenario::GuaranteeWish;
+use quietus_reports::Shard;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -35,10 +36,17 @@ pub(crate) enum Command {
     #[command(after_help = WINDOWS_HELP)]
     Windows(WindowsArguments),
     /// Run scenario files
+    #[command(after_help = RUN_HELP)]
     Run(RunArguments),
     /// Run one trial again, by its token or from a JSON report, and show its timeline
     #[command(after_help = REPLAY_HELP)]
     Replay(ReplayArguments),
+    /// Judge a report by a policy and a baseline: only what is new fails
+    #[command(after_help = GATE_HELP)]
+    Gate(GateArguments),
+    /// Merge, render and compare reports
+    #[command(subcommand)]
+    Report(ReportCommand),
     /// Say what a finding means, why it matters, and how to mend it
     Explain(ExplainArguments),
     /// Say what this machine can do, and how to get the rest
@@ -109,6 +117,25 @@ Examples:
   quietus fuzz --for 60s -- python3 agent.py
   quietus fuzz --trials 2000 --seed 7 --no-corpus -- ./server
   quietus fuzz --stop-at-first agent.toml";
+
+const RUN_HELP: &str = "\
+With --shard 2/4 only the second of four parts is run, and `quietus report merge` puts the
+reports of all of them together. Without it the shard is read from what CI sets: GitLab's and
+CircleCI's CI_NODE_INDEX and CIRCLE_NODE_INDEX, BUILDKITE_PARALLEL_JOB, and
+JOB_COMPLETION_INDEX of Kubernetes with QUIETUS_SHARDS=4 (or QUIETUS_SHARD=2/4 anywhere).
+
+Examples:
+  quietus run ci/scenarios --format json --output report.json
+  quietus run --shard 2/4 --timings last.json --format json --output shard-2.json
+  quietus run --journal run.jsonl --resume --format json --output report.json";
+
+const GATE_HELP: &str = "\
+The baseline is a file of `quietus report baseline`, or an earlier report. A finding in it
+fails nothing; what is not found any more is named as fixed.
+
+Examples:
+  quietus gate report.json --policy ci/gate.toml --baseline ci/baseline.toml
+  quietus gate report.json --baseline main.json --format markdown --output comment.md";
 
 const WINDOWS_HELP: &str = "\
 Example:
@@ -365,6 +392,15 @@ pub(crate) struct RunArguments {
     /// Run only scenarios whose name or path holds this text
     #[arg(long, value_name = "TEXT")]
     pub(crate) filter: Option<String>,
+    /// Run one part of several, such as 2/4 [default: what CI says, or all]
+    #[arg(long, value_name = "I/N")]
+    pub(crate) shard: Option<Shard>,
+    /// An earlier report, by whose durations the shards are balanced; the same one in each
+    #[arg(long, value_name = "REPORT")]
+    pub(crate) timings: Option<PathBuf>,
+    /// Go on where a run that wrote this --journal was broken off
+    #[arg(long, requires = "journal")]
+    pub(crate) resume: bool,
     #[command(flatten)]
     pub(crate) runner: RunnerArguments,
     #[command(flatten)]
@@ -389,6 +425,90 @@ pub(crate) struct ReplayArguments {
     /// The program and its arguments
     #[arg(last = true, value_name = "CMD")]
     pub(crate) program: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GateArguments {
+    /// A JSON report
+    pub(crate) report: PathBuf,
+    /// What fails and what is let pass [default: errors fail]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Findings that are known
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) written: WrittenArguments,
+}
+
+/// In which forms something is written, and where.
+#[derive(Debug, Args)]
+pub(crate) struct WrittenArguments {
+    /// The form; may be given several times, each with its --output
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub(crate) format: Vec<FormatArgument>,
+    /// Where the --format before it goes; - is standard output, and the default
+    #[arg(long, value_name = "PATH")]
+    pub(crate) output: Vec<PathBuf>,
+    /// When to use colours
+    #[arg(long, value_enum, default_value = "auto", value_name = "WHEN")]
+    pub(crate) color: ColorArgument,
+    /// Show every trial and all evidence
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReportCommand {
+    /// Put the reports of shards, or of several runs, together
+    Merge(MergeArguments),
+    /// Write a report, or the journal of a run that was broken off, in other forms
+    Render(RenderArguments),
+    /// Say what is new and what is fixed from one report to another
+    Diff(DiffArguments),
+    /// Write the findings of a report as a baseline, to be committed
+    Baseline(BaselineArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MergeArguments {
+    /// JSON reports
+    #[arg(required = true, value_name = "REPORT")]
+    pub(crate) reports: Vec<PathBuf>,
+    /// Merge what is there though shards are missing; the merged report says which
+    #[arg(long)]
+    pub(crate) allow_missing: bool,
+    /// Where the merged report goes; - is standard output
+    #[arg(short, long, value_name = "PATH", default_value = "-")]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RenderArguments {
+    /// A JSON report or a journal
+    pub(crate) report: PathBuf,
+    /// Findings that are known: Markdown then names what is new and what is fixed
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) written: WrittenArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffArguments {
+    /// The report of before
+    pub(crate) before: PathBuf,
+    /// The report of now
+    pub(crate) now: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BaselineArguments {
+    /// A JSON report
+    pub(crate) report: PathBuf,
+    /// Where the baseline goes; - is standard output
+    #[arg(short, long, value_name = "PATH", default_value = "-")]
+    pub(crate) output: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -449,8 +569,18 @@ impl From<GuaranteeArgument> for GuaranteeWish {
 pub(crate) enum FormatArgument {
     /// For a person
     Human,
-    /// For machines, format 1
+    /// For machines, format 1: what the other commands read
     Json,
+    /// JUnit XML: Jenkins, GitLab, and whatever else shows tests
+    Junit,
+    /// SARIF 2.1.0: code scanning, findings at their lines
+    Sarif,
+    /// For the summary of a job or a comment on a change
+    Markdown,
+    /// One page that needs nothing else
+    Html,
+    /// Workflow commands, which GitHub shows beside the code
+    Annotations,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

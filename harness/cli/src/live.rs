@@ -2,8 +2,9 @@
 
 use crate::corpus::Corpus;
 use crate::progress::Shown;
+use quietus::audit::Found;
 use quietus::explore::{Progress, Status};
-use quietus_reports::Trial;
+use quietus_reports::{Run, Trial};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -40,8 +41,12 @@ impl Progress for Live<'_> {
         self.shown.control(what);
     }
 
-    fn trial(&self, trial: &Trial) {
-        self.shown.note(trial);
+    fn begun(&self, run: &Run) {
+        self.shown.begun(run);
+    }
+
+    fn trial(&self, trial: &Trial, found: &[Found]) {
+        self.shown.note(trial, found);
     }
 
     fn fuzzed(&self, status: &Status<'_>) {

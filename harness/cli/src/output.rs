@@ -2,7 +2,8 @@
 
 use crate::args::{ColorArgument, FormatArgument, OutputArguments};
 use crate::exit::Failure;
-use quietus_reports::{HumanOptions, Report, render_human, to_json};
+use crate::rendering::render;
+use quietus_reports::{HumanOptions, Report};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use std::io::{IsTerminal, Read, Write};
 use std::os::fd::AsRawFd;
@@ -48,12 +49,28 @@ pub(crate) fn read_text(path: &Path, most: u64) -> Result<String, Failure> {
     Ok(text)
 }
 
+/// What is written in which form, and where; none is standard output.
+pub(crate) type Plan = Vec<(FormatArgument, Option<PathBuf>)>;
+
 /// Checks before anything runs that every report has a place to go.
-pub(crate) fn plan(arguments: &OutputArguments) -> Result<Vec<(FormatArgument, Option<PathBuf>)>, Failure> {
-    let (formats, paths) = (&arguments.format, &arguments.output);
-    let guess = |path: &PathBuf| {
-        if path.extension().is_some_and(|end| end == "json") { FormatArgument::Json } else { FormatArgument::Human }
-    };
+pub(crate) fn plan(arguments: &OutputArguments) -> Result<Plan, Failure> {
+    places(&arguments.format, &arguments.output)
+}
+
+/// The form that the end of a name says.
+fn guess(path: &PathBuf) -> FormatArgument {
+    match path.extension().and_then(|end| end.to_str()) {
+        Some("json") => FormatArgument::Json,
+        Some("xml") => FormatArgument::Junit,
+        Some("sarif") => FormatArgument::Sarif,
+        Some("md") => FormatArgument::Markdown,
+        Some("html") => FormatArgument::Html,
+        _ => FormatArgument::Human,
+    }
+}
+
+/// Which of the forms goes where.
+pub(crate) fn places(formats: &[FormatArgument], paths: &[PathBuf]) -> Result<Plan, Failure> {
     let plan: Vec<(FormatArgument, Option<PathBuf>)> = if formats.is_empty() && paths.is_empty() {
         vec![(FormatArgument::Human, None)]
     } else {
@@ -109,27 +126,42 @@ fn width() -> usize {
 /// Writes every report that was asked for. The report is complete before any
 /// part of a file is replaced.
 pub(crate) fn write(report: &Report, arguments: &OutputArguments) -> Result<(), Failure> {
-    for (format, path) in plan(arguments)? {
-        let color = path.is_none() && wants_color(arguments.color);
-        let text = match format {
-            FormatArgument::Human => {
-                render_human(report, HumanOptions { color, width: width(), verbose: arguments.verbose })
-            }
-            FormatArgument::Json => to_json(report),
-        };
+    let looks = Looks { color: arguments.color, verbose: arguments.verbose };
+    write_all(plan(arguments)?, looks, &|format, human| render(report, None, format, human))
+}
+
+/// How text for a person looks.
+#[derive(Clone, Copy)]
+pub(crate) struct Looks {
+    pub(crate) color: ColorArgument,
+    pub(crate) verbose: bool,
+}
+
+/// Writes each form to its place.
+pub(crate) fn write_all(
+    plan: Plan,
+    looks: Looks,
+    render: &dyn Fn(FormatArgument, HumanOptions) -> String,
+) -> Result<(), Failure> {
+    for (format, path) in plan {
+        let color = path.is_none() && format == FormatArgument::Human && wants_color(looks.color);
+        let text = render(format, HumanOptions { color, width: width(), verbose: looks.verbose });
         match path {
             None if color => {
                 let mut out = std::io::stdout().lock();
                 printed(writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()))?;
             }
             None => print(&text)?,
-            Some(path) => {
-                replace(&path, format!("{}\n", text.trim_end()).as_bytes())
-                    .map_err(|error| Failure::usage(format!("cannot write {}: {error}", path.display())))?;
-            }
+            Some(path) => write_file(&path, &text)?,
         }
     }
     Ok(())
+}
+
+/// Writes a text into a file, whole or not at all.
+pub(crate) fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
+    replace(path, format!("{}\n", text.trim_end()).as_bytes())
+        .map_err(|error| Failure::usage(format!("cannot write {}: {error}", path.display())))
 }
 
 /// Puts a report in its place, whole or not at all. It gets a name only when it

@@ -2,13 +2,13 @@
 
 use crate::args::{OutputArguments, ProgressArgument};
 use crate::exit::Failure;
+use crate::journal::Journal;
 use indicatif::{ProgressBar, ProgressStyle};
+use quietus::audit::Found;
 use quietus::explore::Progress;
 use quietus_reports::escape::escape_terminal;
-use quietus_reports::{Outcome, Trial, trial_to_json};
-use std::fs::File;
-use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use quietus_reports::{Outcome, Run, Trial};
+use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 
 /// What is shown, and what is written down meanwhile.
@@ -23,27 +23,6 @@ enum How {
     Bar(Mutex<ProgressBar>),
 }
 
-/// The file of `--journal`: each trial is in it once it has ended.
-struct Journal {
-    path: PathBuf,
-    file: File,
-    failed: Option<std::io::Error>,
-}
-
-impl Journal {
-    fn open(path: &Path) -> Result<Self, Failure> {
-        let file =
-            File::create(path).map_err(|error| Failure::usage(format!("cannot write {}: {error}", path.display())))?;
-        Ok(Self { path: path.to_path_buf(), file, failed: None })
-    }
-
-    fn add(&mut self, trial: &Trial) {
-        if self.failed.is_none() {
-            self.failed = self.file.write_all(trial_to_json(trial).as_bytes()).err();
-        }
-    }
-}
-
 impl Shown {
     /// As the flags say.
     pub(crate) fn choose(arguments: &OutputArguments) -> Result<Self, Failure> {
@@ -55,7 +34,7 @@ impl Shown {
             ProgressArgument::Auto if !terminal => How::Lines,
             ProgressArgument::Auto | ProgressArgument::Bar => How::Bar(Mutex::new(ProgressBar::new_spinner())),
         };
-        let journal = arguments.journal.as_deref().map(Journal::open).transpose()?;
+        let journal = arguments.journal.as_deref().map(Journal::create).transpose()?;
         Ok(Self { how, journal: journal.map(Mutex::new) })
     }
 
@@ -93,11 +72,16 @@ impl Shown {
         });
     }
 
-    /// Writes a trial down, and shows nothing of it.
-    pub(crate) fn note(&self, trial: &Trial) {
+    /// Does something with the journal, if there is one.
+    pub(crate) fn journal(&self, act: impl FnOnce(&mut Journal)) {
         if let Some(journal) = &self.journal {
-            journal.lock().unwrap_or_else(PoisonError::into_inner).add(trial);
+            act(&mut journal.lock().unwrap_or_else(PoisonError::into_inner));
         }
+    }
+
+    /// Writes a trial down, and shows nothing of it.
+    pub(crate) fn note(&self, trial: &Trial, found: &[Found]) {
+        self.journal(|journal| journal.trial(trial, found));
     }
 
     /// Shows how far it has come; where there is no bar, only if a line is due.
@@ -120,11 +104,7 @@ impl Shown {
     /// Says, once the report is written, whether every trial was written down.
     pub(crate) fn close(&self) -> Result<(), Failure> {
         let Some(journal) = &self.journal else { return Ok(()) };
-        let journal = journal.lock().unwrap_or_else(PoisonError::into_inner);
-        match &journal.failed {
-            Some(error) => Err(Failure::usage(format!("cannot write {}: {error}", journal.path.display()))),
-            None => Ok(()),
-        }
+        journal.lock().unwrap_or_else(PoisonError::into_inner).close()
     }
 }
 
@@ -142,8 +122,12 @@ impl Progress for Shown {
         self.restart(trials, "trials");
     }
 
-    fn trial(&self, trial: &Trial) {
-        self.note(trial);
+    fn begun(&self, run: &Run) {
+        self.journal(|journal| journal.begin(run));
+    }
+
+    fn trial(&self, trial: &Trial, found: &[Found]) {
+        self.note(trial, found);
         let how = match trial.outcome {
             Outcome::Missed => "missed",
             Outcome::Inconclusive => "inconclusive",

@@ -4,13 +4,14 @@ use super::log::AT_ONCE;
 use super::names::{pattern_of, series_of};
 use quietus_reports::fingerprint::{fingerprint, normalise, relative};
 use quietus_reports::{Code, Origin, Severity};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Directories that have another path on another machine, each with a short name.
 pub(crate) type Places = Arc<[(String, &'static str)]>;
 
 /// A finding of one trial.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Found {
     /// What kind it is.
     pub code: Code,
@@ -31,7 +32,12 @@ pub struct Found {
     /// What besides the subject makes it the one it is.
     parts: Vec<String>,
     /// From where its paths are seen.
+    #[serde(skip, default = "nowhere")]
     places: Places,
+}
+
+fn nowhere() -> Places {
+    Places::from([])
 }
 
 impl Found {
@@ -51,7 +57,7 @@ impl Found {
             cause: None,
             evidence: Vec::new(),
             parts: parts.iter().map(|part| (*part).to_owned()).collect(),
-            places: Places::from([]),
+            places: nowhere(),
         }
     }
 
@@ -69,6 +75,12 @@ impl Found {
     pub(crate) fn seen_from(&mut self, places: &Places) {
         self.places = Arc::clone(places);
         self.fingerprint = self.identity(&self.subject);
+    }
+
+    /// The same, as it was written down in another run at these places.
+    pub(crate) fn written_down(mut self, places: &Places) -> Self {
+        self.places = Arc::clone(places);
+        self
     }
 
     /// Makes the fingerprint that of a pattern which its subject is one of.

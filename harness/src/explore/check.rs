@@ -1,7 +1,8 @@
 //! One check from start to end: control, trials, confirmation, report.
 
 use super::again::addressed_again;
-use super::conclude::{Course, Tried, conclude};
+use super::done::Done;
+use super::conclude::{Course, Tried, blank, conclude};
 use super::control::{self, Learned};
 use super::fuzzing::fuzz;
 use super::parallel::in_parallel;
@@ -11,7 +12,7 @@ use super::second::trials_of_cleanup;
 use super::shares::shares;
 use super::sweep::{Aimed, Sweep};
 use super::told::{run_with_retry, told};
-use crate::audit::Rules;
+use crate::audit::{Found, Rules};
 use crate::driver::{Driver, DriverError, Interrupt};
 use crate::model::{Injection, PointSpec, Stdin, TrialPlan};
 use crate::scenario::{Allow, Kind, RecoverSpec, Second, Strategy};
@@ -69,6 +70,9 @@ pub struct Check {
     pub fuzz: Fuzz,
     /// Trials that once found something. They are run before all others.
     pub regressions: Vec<TrialPlan>,
+    /// Trials of an earlier run of this check that was broken off, and what each found: they are
+    /// not made again.
+    pub done: Vec<(Trial, Vec<Found>)>,
     /// Exactly these trials instead of chosen ones, if there are any. Their
     /// standard input is filled in.
     pub trials: Vec<Planned>,
@@ -163,7 +167,9 @@ pub trait Progress: Sync {
     /// So many trials are planned.
     fn planned(&self, _trials: usize) {}
     /// A trial ended.
-    fn trial(&self, _trial: &Trial) {}
+    fn trial(&self, _trial: &Trial, _found: &[Found]) {}
+    /// The controls were made: what is known of the run before its first trial.
+    fn begun(&self, _run: &Run) {}
     /// A trial at random was learned from.
     fn fuzzed(&self, _status: &Status<'_>) {}
     /// The smallest trial that still shows this finding is looked for.
@@ -212,6 +218,7 @@ pub fn check(
     let began = if check.chosen_by() == Strategy::Fuzz { Instant::now() } else { began };
     let go_on = || !interrupt.is_raised() && check.budget.is_none_or(|budget| began.elapsed() < budget);
     let jobs = if shares(check, learned.uses_ports) { 1 } else { check.jobs };
+    progress.begun(&blank(&runner, &learned));
     let course = Course { runner: &runner, learned: &learned, rules: &rules, jobs, go_on: &go_on, progress };
     if check.chosen_by() == Strategy::Fuzz {
         return Ok(fuzz(course));
@@ -265,10 +272,15 @@ fn told_first(aimed: &Aimed) -> (bool, Option<usize>) {
 fn run_all(course: Course<'_>, aimed: Vec<Aimed>) -> Vec<Tried> {
     let Course { runner, learned, jobs, go_on, progress, .. } = course;
     let planned: Vec<Planned> = aimed.iter().map(|aimed| aimed.planned.clone()).collect();
+    let done = Done::of(runner);
     let work = |index: usize, planned: &Planned| {
+        if let Some((trial, found)) = done.take(&planned.plan) {
+            progress.trial(&trial, &found);
+            return (planned.clone(), trial, found);
+        }
         let (planned, record) = run_with_retry(runner, planned, learned);
         let (trial, found) = told(index, &planned, record.as_ref(), runner, learned, course.rules);
-        progress.trial(&trial);
+        progress.trial(&trial, &found);
         (planned, trial, found)
     };
     let mut results = in_parallel(&planned, jobs, go_on, &work);

@@ -124,26 +124,32 @@ pub(super) fn conclude(
     for finding in findings.iter_mut().filter(|finding| is_another && finding.severity == Severity::Error) {
         finding.severity = Severity::Warn;
     }
-    let map = mapped.map(told_map);
-    let mut run = Run {
-        scenario: check.name.clone(),
-        agent: check.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
-        kind: kind(learned.kind),
-        strategy: chosen_by.word().to_owned(),
-        control: Some(learned.control.clone()),
-        windows: map.as_ref().map(|map| Windows::of(map, &trials)),
-        map,
-        elsewhere: 0,
-        trials,
-        findings,
-        notes,
-        verdict: Verdict::Inconclusive,
-    };
+    let mut run = Run { trials, findings, notes, ..blank(runner, learned) };
+    run.windows = run.map.as_ref().map(|map| Windows::of(map, &run.trials));
     run.verdict = match quietus_reports::Gate::default().judge_run(&run) {
         Verdict::Clean if fails.is_some() || is_another => Verdict::Inconclusive,
         verdict => verdict,
     };
     run
+}
+
+/// What is known of a run before its first trial.
+pub(super) fn blank(runner: &Runner<'_>, learned: &Learned) -> Run {
+    let check = runner.check;
+    Run {
+        scenario: check.name.clone(),
+        agent: check.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+        kind: kind(learned.kind),
+        strategy: check.chosen_by().word().to_owned(),
+        control: Some(learned.control.clone()),
+        windows: None,
+        map: learned.map.as_ref().filter(|_| runner.maps()).map(told_map),
+        elsewhere: 0,
+        trials: Vec::new(),
+        findings: Vec::new(),
+        notes: Vec::new(),
+        verdict: Verdict::Inconclusive,
+    }
 }
 
 /// The windows in which a finding was seen after a single injection.

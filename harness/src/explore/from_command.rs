@@ -35,6 +35,7 @@ impl Check {
             confirm: 3,
             timelines: false,
             division: None,
+            done: Vec::new(),
             jobs: 4,
             budget: None,
             strategy: Strategy::Check,

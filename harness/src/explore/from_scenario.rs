@@ -102,6 +102,7 @@ impl Check {
             confirm: scenario.explore.confirm,
             timelines: false,
             division: None,
+            done: Vec::new(),
             jobs: 1,
             budget: scenario.explore.budget,
             rules: Rules {

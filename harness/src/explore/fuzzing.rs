@@ -118,7 +118,7 @@ pub(super) fn fuzz(course: Course<'_>) -> Run {
         let record = runner.alike(plan, learned, Duration::ZERO);
         let number = usize::try_from(number).unwrap_or(usize::MAX);
         let (trial, found) = told(number, planned, record.as_ref(), runner, learned, rules);
-        progress.trial(&trial);
+        progress.trial(&trial, &found);
         let shows = record.map(|record| showing(planned, &record, &found, &space, learned.map.as_ref()));
         (trial, found, shows.unwrap_or_default())
     };

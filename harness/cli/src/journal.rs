@@ -1,0 +1,79 @@
+//! The file of `--journal`: written while trials run, read by `--resume` and `report render`.
+
+use crate::exit::Failure;
+use crate::output;
+use crate::reporting::MOST_OF_A_REPORT;
+use quietus::audit::Found;
+use quietus::explore::{Entry, Journaled, journaled_report, read_journal};
+use quietus_reports::{Report, Run, Trial, json_line};
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// A journal that is written: each trial is in it once it has ended.
+pub(crate) struct Journal {
+    path: PathBuf,
+    file: File,
+    /// What stands around the next run.
+    next: Option<(Option<String>, Report)>,
+    failed: Option<std::io::Error>,
+}
+
+impl Journal {
+    pub(crate) fn create(path: &Path) -> Result<Self, Failure> {
+        let file =
+            File::create(path).map_err(|error| Failure::usage(format!("cannot write {}: {error}", path.display())))?;
+        Ok(Self { path: path.to_path_buf(), file, next: None, failed: None })
+    }
+
+    fn add(&mut self, entry: &Entry<'_>) {
+        if self.failed.is_none() {
+            self.failed = self.file.write_all(json_line(entry).as_bytes()).err();
+        }
+    }
+
+    /// Says what stands around the next run: its key and the report without runs.
+    pub(crate) fn next(&mut self, key: Option<String>, report: Report) {
+        self.next = Some((key, report));
+    }
+
+    pub(crate) fn begin(&mut self, run: &Run) {
+        if let Some((key, report)) = self.next.take() {
+            self.add(&Entry::Begin { key, report: Cow::Owned(report), run: Cow::Borrowed(run) });
+        }
+    }
+
+    pub(crate) fn trial(&mut self, trial: &Trial, found: &[Found]) {
+        self.add(&Entry::Trial { trial: Cow::Borrowed(trial), found: Cow::Borrowed(found) });
+    }
+
+    pub(crate) fn end(&mut self, run: &Run) {
+        self.add(&Entry::End { run: Cow::Borrowed(run) });
+    }
+
+    /// Whether every line was written.
+    pub(crate) fn close(&self) -> Result<(), Failure> {
+        match &self.failed {
+            Some(error) => Err(Failure::usage(format!("cannot write {}: {error}", self.path.display()))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The runs of a journal.
+pub(crate) fn read(path: &Path) -> Result<Vec<Journaled>, Failure> {
+    let text = output::read_text(path, MOST_OF_A_REPORT)?;
+    read_journal(&text).map_err(|error| Failure::usage(format!("{} cannot be read: {error}", path.display())))
+}
+
+/// The report of a file that is a journal; none where it is something else.
+pub(crate) fn report(path: &Path) -> Result<Option<Report>, Failure> {
+    let text = output::read_text(path, MOST_OF_A_REPORT)?;
+    if !text.starts_with("{\"begin\"") {
+        return Ok(None);
+    }
+    let runs =
+        read_journal(&text).map_err(|error| Failure::usage(format!("{} cannot be read: {error}", path.display())))?;
+    Ok(journaled_report(runs))
+}
