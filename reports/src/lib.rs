@@ -12,6 +12,7 @@
 //! | [`gate`] | from findings and trials to a verdict and an exit code |
 //! | [`fingerprint`] | names that are the same in every run |
 //! | [`escape`] | output of agents made harmless for a terminal |
+//! | [`html`] | the report as one page that needs nothing else |
 //! | [`human`] | the report for a person at a terminal |
 //! | [`json`] | the report as JSON text, and back |
 //! | [`shards`], [`merge`](mod@merge) | which part of the work a machine does, and their reports as one |
@@ -35,6 +36,7 @@ pub mod escape;
 pub mod explain;
 pub mod fingerprint;
 pub mod gate;
+pub mod html;
 pub mod human;
 pub mod json;
 pub mod judgement;
@@ -59,6 +61,7 @@ pub use compared::{Compared, Known};
 pub use confirmed::{Confirmed, Reproduction};
 pub use explain::explain;
 pub use gate::Gate;
+pub use html::render_html;
 pub use human::{HumanOptions, render_human};
 pub use json::{JsonError, from_json, json_line, to_json};
 pub use judgement::{Judgement, judge};

@@ -1,9 +1,9 @@
 //! One check from start to end: control, trials, confirmation, report.
 
 use super::again::addressed_again;
-use super::done::Done;
 use super::conclude::{Course, Tried, blank, conclude};
 use super::control::{self, Learned};
+use super::done::Done;
 use super::fuzzing::fuzz;
 use super::parallel::in_parallel;
 use super::plan::{Planned, Wanted, default_set, known};

@@ -81,7 +81,11 @@ pub fn read_journal(text: &str) -> Result<Vec<Journaled>, JournalError> {
         match serde_json::from_str::<Entry<'static>>(line) {
             Ok(Entry::Begin { key, report, run }) => {
                 if report.format != Format::CURRENT {
-                    return Err(wrong(format!("it is of format {}, and this version reads {}", report.format, Format::CURRENT)));
+                    return Err(wrong(format!(
+                        "it is of format {}, and this version reads {}",
+                        report.format,
+                        Format::CURRENT
+                    )));
                 }
                 let (report, run) = (report.into_owned(), run.into_owned());
                 runs.push(Journaled { key, report, run, trials: Vec::new(), is_over: false });
@@ -116,8 +120,7 @@ impl Journaled {
         let mut shown: Vec<Vec<usize>> = Vec::new();
         for (trial, found) in self.trials {
             let indices = trial.token.parse::<Token>().map(|Token(plan)| {
-                let planned =
-                    Planned { label: trial.label.clone(), plan, informational: trial.informational };
+                let planned = Planned { label: trial.label.clone(), plan, informational: trial.informational };
                 gatherer.trial(&planned, found)
             });
             shown.push(indices.unwrap_or_default());
