@@ -19,7 +19,7 @@ const FOR_LEAST: u32 = 4_500;
 /// The least width of one window when there are few.
 const LEAST: u32 = 100;
 /// Ticks nearer to each other than this would write over each other.
-const APART: u32 = 1_100;
+const APART: u32 = 850;
 
 /// The edges of the windows: one more than there are windows.
 pub(super) fn edges(map: &WindowMap, layout: Layout) -> Vec<Share> {

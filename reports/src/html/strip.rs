@@ -13,7 +13,7 @@ use crate::model::Run;
 /// Height of the windows, in tenths of an em.
 const WINDOWS: u32 = 28;
 /// Where the first life is, from the top.
-const LIVES: u32 = 50;
+const LIVES: u32 = 52;
 /// Height of a life with the space around it.
 const LIFE: u32 = 16;
 /// More windows than this have no lines between them.
@@ -92,7 +92,8 @@ fn picture(
     stretches(page, facts, &edges);
     for (at, word) in ticks(map, layout, &edges) {
         let end = at.0 > 9_000;
-        page.raw(r#"<text y="4.2em" x=""#).share(at).raw(if end { r#"" class="end">"# } else { r#"">"# });
+        page.raw(r#"<rect class="tick" width="1" y="3em" height=".5em" x=""#).share(at);
+        page.raw(r#""/><text y="4.4em" x=""#).share(at).raw(if end { r#"" class="end">"# } else { r#"">"# });
         page.short(&word).raw("</text>");
     }
     page.raw("</svg>");

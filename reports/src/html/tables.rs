@@ -29,8 +29,8 @@ pub(super) struct Bounds<'a> {
 /// Windows in their order.
 pub(super) fn windows(page: &mut Html, map: &WindowMap, facts: &Facts<'_>, bounds: Bounds<'_>) {
     begin(page, bounds, "Windows");
-    page.raw("<thead><tr><th scope=\"col\">window</th><th scope=\"col\">from</th><th scope=\"col\">opened by</th>");
-    page.raw("<th scope=\"col\">left when terminated there</th><th scope=\"col\">trials</th>");
+    page.raw("<thead><tr><th scope=\"col\">window</th><th scope=\"col\" class=\"time\">from</th><th scope=\"col\">opened by</th>");
+    page.raw("<th scope=\"col\">left when terminated there</th><th scope=\"col\" class=\"time\">trials</th>");
     page.raw("<th scope=\"col\">findings</th></tr></thead><tbody>\n");
     for ((number, window), seen) in map.windows.iter().enumerate().zip(&facts.windows).take(bounds.rows) {
         page.raw("<tr><th scope=\"row\">").number(number).raw("</th><td class=\"time\">");
@@ -52,8 +52,10 @@ pub(super) fn lives(page: &mut Html, run: &Run, map: &WindowMap, facts: &Facts<'
         return;
     }
     begin(page, bounds, "Lives");
-    page.raw("<thead><tr><th scope=\"col\">what</th><th scope=\"col\">first window</th>");
-    page.raw("<th scope=\"col\">last window</th><th scope=\"col\">at the end</th></tr></thead><tbody>\n");
+    page.raw("<thead><tr><th scope=\"col\">what</th><th scope=\"col\" class=\"time\">first window</th>");
+    page.raw(
+        "<th scope=\"col\" class=\"time\">last window</th><th scope=\"col\">at the end</th></tr></thead><tbody>\n",
+    );
     for (life, leak) in chosen(run, map, facts, bounds.rows) {
         page.raw("<tr><th scope=\"row\">").short(&life.what).raw("</th><td class=\"time\">").number(life.first);
         page.raw("</td><td class=\"time\">").number(life.last).raw("</td><td>");
@@ -78,8 +80,8 @@ pub(super) fn points(page: &mut Html, facts: &Facts<'_>, bounds: Bounds<'_>) {
     points.sort_by_key(|(_, seen)| Reverse(seen.state));
     begin(page, bounds, "Trials by point");
     page.raw("<thead><tr><th scope=\"col\">point</th><th scope=\"col\">left when terminated there</th>");
-    page.raw("<th scope=\"col\">trials</th><th scope=\"col\">missed</th><th scope=\"col\">inconclusive</th>");
-    page.raw("<th scope=\"col\">slowest end</th><th scope=\"col\">findings</th></tr></thead><tbody>\n");
+    page.raw("<th scope=\"col\" class=\"time\">trials</th><th scope=\"col\" class=\"time\">missed</th><th scope=\"col\" class=\"time\">inconclusive</th>");
+    page.raw("<th scope=\"col\" class=\"time\">slowest end</th><th scope=\"col\">findings</th></tr></thead><tbody>\n");
     for (point, seen) in points.iter().take(bounds.rows) {
         page.raw("<tr><th scope=\"row\"><code>").short(point).raw("</code></th><td>");
         state(page, seen.state);
@@ -120,16 +122,17 @@ pub(super) fn state(page: &mut Html, state: State) {
 }
 
 fn links(page: &mut Html, findings: &BTreeSet<usize>, bounds: Bounds<'_>) {
-    for (i, finding) in findings.iter().take(MOST_LINKS).enumerate() {
-        page.raw(if i == 0 { "" } else { " " });
-        if let Some(number) = bounds.numbers.get(&(bounds.run, *finding)) {
-            page.raw("<a href=\"#f").number(*number).raw("\">finding ").number(*number).raw("</a>");
-        } else {
-            page.raw("in the JSON report");
-        }
+    let mut numbers: Vec<usize> =
+        findings.iter().filter_map(|place| bounds.numbers.get(&(bounds.run, *place))).copied().collect();
+    numbers.sort_unstable();
+    numbers.truncate(MOST_LINKS);
+    for (i, number) in numbers.iter().enumerate() {
+        page.raw(if i == 0 { "<a href=\"#f" } else { ", <a href=\"#f" });
+        page.number(*number).raw("\">finding ").number(*number).raw("</a>");
     }
-    if findings.len() > MOST_LINKS {
-        page.raw(" and ").number(findings.len() - MOST_LINKS).raw(" more");
+    if findings.len() > numbers.len() {
+        page.raw(if numbers.is_empty() { "" } else { " and " }).number(findings.len() - numbers.len());
+        page.raw(if numbers.is_empty() { " in the JSON report" } else { " more" });
     }
 }
 

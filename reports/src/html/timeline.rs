@@ -17,8 +17,8 @@ pub(super) fn timeline(page: &mut Html, moments: &[Moment], number: usize) {
     page.raw("<div class=\"timeline\">");
     line(page, moments, after.first().map(|moment| moment.at_us));
     page.raw("<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Timeline of finding ").number(number);
-    page.raw("\"><table><caption>Timeline of one of its trials</caption><thead><tr><th scope=\"col\">since start</th>");
-    page.raw("<th scope=\"col\">since injection</th><th scope=\"col\">what</th></tr></thead><tbody>\n");
+    page.raw("\"><table><caption>Timeline of one of its trials</caption><thead><tr><th scope=\"col\" class=\"time\">since start</th>");
+    page.raw("<th scope=\"col\" class=\"time\">since injection</th><th scope=\"col\">what</th></tr></thead><tbody>\n");
     let skipped = before.len().saturating_sub(MOST_BEFORE);
     cut(page, skipped);
     rows(page, &before[skipped..], "<tr class=\"before\">");

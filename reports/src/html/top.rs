@@ -38,28 +38,9 @@ pub(super) fn header(page: &mut Html, report: &Report) {
         page.raw(why_inconclusive(report)).raw("; ");
     }
     page.text(&sum(&report.totals)).raw("</span></p>\n");
-    counts(page, report);
     facts(page, report);
     not_audited(page, &report.guarantee);
     page.raw("</header>\n");
-}
-
-fn counts(page: &mut Html, report: &Report) {
-    let totals = &report.totals;
-    page.raw("<ul class=\"counts\">");
-    for (class, count, word) in [
-        ("<li class=\"error\"><b>", totals.errors, "errors"),
-        ("<li class=\"warn\"><b>", totals.warnings, "warnings"),
-        ("<li class=\"note\"><b>", totals.notes, "notes"),
-        ("<li><b>", totals.not_reproduced, "not reproduced"),
-        ("<li><b>", totals.accepted, "accepted"),
-        ("<li><b>", totals.trials, "trials"),
-        ("<li class=\"missed\"><b>", totals.missed, "missed"),
-        ("<li class=\"inconclusive\"><b>", totals.inconclusive, "inconclusive"),
-    ] {
-        page.raw(class).number(count).raw("</b> ").raw(word).raw("</li>");
-    }
-    page.raw("</ul>\n");
 }
 
 fn facts(page: &mut Html, report: &Report) {

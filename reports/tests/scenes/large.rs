@@ -6,7 +6,7 @@ use quietus_reports::*;
 /// Windows of the sweep.
 const WINDOWS: u32 = 500;
 
-/// A report of so many trials in two runs, with a finding for each 500 trials.
+/// A report of so many trials in two runs, with a finding for each 1,000 trials.
 pub(crate) fn large(trials: u32) -> Report {
     let half = trials / 2;
     report(vec![sweep(half), fuzz(trials - half)])
@@ -35,6 +35,7 @@ fn run(name: &str, strategy: &str, trials: Vec<Trial>, findings: Vec<Finding>) -
         control: None,
         windows: None,
         map: None,
+        elsewhere: 0,
         trials,
         findings,
         notes: vec![],

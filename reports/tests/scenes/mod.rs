@@ -24,6 +24,7 @@ pub(crate) fn report(mut runs: Vec<Run>) -> Report {
             mechanisms: ["user namespace", "pid namespace", "overlay", "seccomp", "ptrace"].map(String::from).to_vec(),
             not_audited: vec![],
         },
+        shards: None,
         totals: Totals::of(&runs),
         verdict: gate.judge(&runs),
         runs,
