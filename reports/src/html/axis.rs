@@ -20,6 +20,8 @@ const FOR_LEAST: u32 = 4_500;
 const LEAST: u32 = 100;
 /// Ticks nearer to each other than this would write over each other.
 const APART: u32 = 850;
+/// From here on words end at their tick, so that they stay within the picture.
+pub(super) const NEAR_END: Share = Share(9_300);
 
 /// The edges of the windows: one more than there are windows.
 pub(super) fn edges(map: &WindowMap, layout: Layout) -> Vec<Share> {
@@ -56,7 +58,8 @@ fn length(map: &WindowMap) -> u64 {
 pub(super) fn ticks(map: &WindowMap, layout: Layout, edges: &[Share]) -> Vec<(Share, String)> {
     let mut ticks: Vec<(Share, String)> = Vec::new();
     let mut add = |at: Share, word: String| {
-        let free = ticks.last().is_none_or(|(last, _)| last.to(at).0 >= APART);
+        let apart = if at > NEAR_END { 2 * APART } else { APART };
+        let free = ticks.last().is_none_or(|(last, _)| last.to(at).0 >= apart);
         if free {
             ticks.push((at, word));
         }

@@ -26,7 +26,7 @@ macro_rules! hashes {
     };
 }
 
-hashes!("CPtWcbQwUrf/cv0BELtt5NZzwfQ82I3Cv9Mu2eaZPOc=", "gTgOB7Bi7JuVz7/WqPx1hUNlzBWANnFExbrV9ml93Ag=");
+hashes!("+NSRWhlYrDxez3aR1jY9xY4sejSrSINjaiBtWmbCckg=", "gTgOB7Bi7JuVz7/WqPx1hUNlzBWANnFExbrV9ml93Ag=");
 
 /// The policy, before anything that it is about.
 pub(super) fn head(page: &mut Html) {

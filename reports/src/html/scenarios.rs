@@ -78,8 +78,9 @@ fn switch(page: &mut Html) {
 <label><input type=\"radio\" name=\"axis\" id=\"axis-time\" checked> by time</label>
 <label><input type=\"radio\" name=\"axis\" id=\"axis-order\"> in order, equally wide</label>
 </fieldset>
-<p class=\"remark\">A strip is one undisturbed run, cut where something comes or goes. The higher and darker a window, \
-the worse what was left when the agent was terminated in it. By time, short windows are drawn wider than they were.</p>
+<p class=\"remark\">A strip is one undisturbed run, cut where something comes or goes. The higher a window, the worse \
+what was left when the agent was terminated in it; what could not be judged is hatched. By time, short windows are drawn \
+wider than they were.</p>
 ",
     );
 }

@@ -3,7 +3,7 @@
 //! the style of the page shows one of the two. The picture says nothing that the tables
 //! below it do not say.
 
-use super::axis::{Layout, edges, ticks};
+use super::axis::{Layout, NEAR_END, edges, ticks};
 use super::lives::leak_of;
 use super::markup::{Html, Share};
 use super::state::{Facts, State};
@@ -91,7 +91,7 @@ fn picture(
     }
     stretches(page, facts, &edges);
     for (at, word) in ticks(map, layout, &edges) {
-        let end = at.0 > 9_000;
+        let end = at > NEAR_END;
         page.raw(r#"<rect class="tick" width="1" y="3em" height=".5em" x=""#).share(at);
         page.raw(r#""/><text y="4.4em" x=""#).share(at).raw(if end { r#"" class="end">"# } else { r#"">"# });
         page.short(&word).raw("</text>");
