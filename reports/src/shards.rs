@@ -93,10 +93,12 @@ pub struct Division {
 }
 
 /// The name of a unit of work: the place is the address of a window's point, or the label of
-/// a trial that was made for no window.
+/// a trial that was made for no window. All that is done from one point on is one unit: which
+/// waits follow on it is another in each run.
 #[must_use]
 pub fn unit(scenario: &str, place: &str) -> String {
-    digest([scenario, place])
+    let first = place.split_once(" then ").map_or(place, |(first, _)| first);
+    digest([scenario, first])
 }
 
 impl Division {

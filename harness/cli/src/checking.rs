@@ -37,9 +37,14 @@ pub(crate) fn run(arguments: CheckArguments, interrupt: &Interrupt) -> Result<Ex
     wanted.timelines = output::is_kept(&arguments.output);
     let driver = driver(&wanted, guarantee, &shown)?;
     let started = jiff::Zoned::now();
+    shown.journal(|journal| journal.next(None, report(Vec::new(), driver.guarantee(), &started)));
     let run = check(&*driver, &wanted, interrupt, &shown);
     shown.finish();
-    let report = report(vec![run?], driver.guarantee(), &started);
+    let run = run?;
+    if !interrupt.is_raised() {
+        shown.journal(|journal| journal.end(&run));
+    }
+    let report = report(vec![run], driver.guarantee(), &started);
     output::write(&report, &arguments.output)?;
     shown.close()?;
     Ok(finish(&report, interrupt))

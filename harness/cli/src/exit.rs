@@ -55,6 +55,11 @@ impl Failure {
         Self { exit: Exit::Usage, message: Message::Plain(message.into()), help: None }
     }
 
+    /// Nothing can be said, for this reason.
+    pub(crate) fn inconclusive(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Inconclusive, ..Self::usage(message) }
+    }
+
     /// A text that is ready to be shown: rendered and escaped already.
     pub(crate) fn rendered(text: String) -> Self {
         Self { exit: Exit::Usage, message: Message::Rendered(text), help: None }

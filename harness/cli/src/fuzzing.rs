@@ -37,9 +37,14 @@ pub(crate) fn run(arguments: &FuzzArguments, interrupt: &Interrupt) -> Result<Ex
     wanted.fuzz.corpus = corpus.as_ref().map(Corpus::plans).unwrap_or_default();
     let live = Live::new(&shown, corpus);
     let started = jiff::Zoned::now();
+    shown.journal(|journal| journal.next(None, quietus::explore::report(Vec::new(), driver.guarantee(), &started)));
     let run = check(&*driver, &wanted, interrupt, &live);
     shown.finish();
-    let report = quietus::explore::report(vec![run?], driver.guarantee(), &started);
+    let run = run?;
+    if !interrupt.is_raised() {
+        shown.journal(|journal| journal.end(&run));
+    }
+    let report = quietus::explore::report(vec![run], driver.guarantee(), &started);
     output::write(&report, &arguments.output)?;
     shown.close()?;
     if let (Some(path), Some(run)) = (&arguments.scenario, report.runs.first()) {

@@ -7,8 +7,8 @@ use quietus::audit::Found;
 use quietus::explore::{Entry, Journaled, journaled_report, read_journal};
 use quietus_reports::{Report, Run, Trial, json_line};
 use std::borrow::Cow;
-use std::fs::File;
-use std::io::Write;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// A journal that is written: each trial is in it once it has ended.
@@ -21,9 +21,18 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    pub(crate) fn create(path: &Path) -> Result<Self, Failure> {
-        let file =
-            File::create(path).map_err(|error| Failure::usage(format!("cannot write {}: {error}", path.display())))?;
+    /// Begun anew, or gone on with after its last whole line.
+    pub(crate) fn open(path: &Path, resumes: bool) -> Result<Self, Failure> {
+        let failed = |error: std::io::Error| Failure::usage(format!("cannot write {}: {error}", path.display()));
+        let mut file =
+            OpenOptions::new().create(true).read(true).write(true).truncate(!resumes).open(path).map_err(failed)?;
+        if resumes {
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes).map_err(failed)?;
+            let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |place| place + 1);
+            file.set_len(whole as u64).map_err(failed)?;
+            file.seek(SeekFrom::End(0)).map_err(failed)?;
+        }
         Ok(Self { path: path.to_path_buf(), file, next: None, failed: None })
     }
 

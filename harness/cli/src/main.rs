@@ -6,13 +6,18 @@ mod corpus;
 mod doctor;
 mod exit;
 mod fuzzing;
+mod gating;
+mod journal;
 mod live;
 mod man;
 mod mapping;
 mod output;
 mod progress;
+mod rendering;
 mod replaying;
+mod reporting;
 mod scenarios;
+mod sharding;
 mod sweeping;
 mod timeline;
 
@@ -47,6 +52,8 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Windows(arguments) => mapping::run(&arguments, &listen()?),
         Command::Run(arguments) => scenarios::run(&arguments, &listen()?),
         Command::Replay(arguments) => replaying::run(arguments, &listen()?),
+        Command::Gate(arguments) => gating::run(&arguments),
+        Command::Report(command) => reporting::run(&command),
         Command::Explain(arguments) => explain(&arguments),
         Command::Doctor => doctor::run(),
         Command::Schema { format } => {

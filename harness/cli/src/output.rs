@@ -58,7 +58,7 @@ pub(crate) fn plan(arguments: &OutputArguments) -> Result<Plan, Failure> {
 }
 
 /// The form that the end of a name says.
-fn guess(path: &PathBuf) -> FormatArgument {
+fn guess(path: &Path) -> FormatArgument {
     match path.extension().and_then(|end| end.to_str()) {
         Some("json") => FormatArgument::Json,
         Some("xml") => FormatArgument::Junit,
@@ -78,7 +78,7 @@ pub(crate) fn places(formats: &[FormatArgument], paths: &[PathBuf]) -> Result<Pl
             .map(|index| {
                 let path = paths.get(index).filter(|path| path.as_os_str() != "-").cloned();
                 let format =
-                    formats.get(index).copied().or_else(|| path.as_ref().map(guess)).unwrap_or(FormatArgument::Human);
+                    formats.get(index).copied().or_else(|| path.as_deref().map(guess)).unwrap_or(FormatArgument::Human);
                 (format, path)
             })
             .collect()

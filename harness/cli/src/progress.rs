@@ -26,6 +26,11 @@ enum How {
 impl Shown {
     /// As the flags say.
     pub(crate) fn choose(arguments: &OutputArguments) -> Result<Self, Failure> {
+        Self::going_on(arguments, false)
+    }
+
+    /// The same; what the journal holds stays in it if this run goes on with that one.
+    pub(crate) fn going_on(arguments: &OutputArguments, resumes: bool) -> Result<Self, Failure> {
         let terminal = std::io::stderr().is_terminal();
         let how = match arguments.progress {
             _ if arguments.quiet => How::Nothing,
@@ -34,7 +39,7 @@ impl Shown {
             ProgressArgument::Auto if !terminal => How::Lines,
             ProgressArgument::Auto | ProgressArgument::Bar => How::Bar(Mutex::new(ProgressBar::new_spinner())),
         };
-        let journal = arguments.journal.as_deref().map(Journal::create).transpose()?;
+        let journal = arguments.journal.as_deref().map(|path| Journal::open(path, resumes)).transpose()?;
         Ok(Self { how, journal: journal.map(Mutex::new) })
     }
 

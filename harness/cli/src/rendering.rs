@@ -21,10 +21,9 @@ pub(crate) fn render(
         FormatArgument::Sarif => {
             render_sarif(report, &SarifOptions { root: root(), ..SarifOptions::new(fallback(report)) })
         }
-        FormatArgument::Markdown => render_markdown(
-            report,
-            &MarkdownOptions { compared: compared.cloned(), ..MarkdownOptions::default() },
-        ),
+        FormatArgument::Markdown => {
+            render_markdown(report, &MarkdownOptions { compared: compared.cloned(), ..MarkdownOptions::default() })
+        }
         FormatArgument::Html => render_html(report),
         FormatArgument::Annotations => {
             render_annotations(report, &AnnotationOptions { root: root(), ..AnnotationOptions::new(fallback(report)) })

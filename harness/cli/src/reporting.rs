@@ -52,8 +52,7 @@ fn merged(arguments: &MergeArguments) -> Result<Exit, Failure> {
         let told = format!("{word} {} of {} {is} missing", list.join(", "), shards.total);
         if !arguments.allow_missing {
             let help = "did its job fail, or its report not arrive? --allow-missing merges the others, and the verdict is never clean then";
-            return Err(Failure { exit: Exit::Inconclusive, ..Failure::usage(format!("{told}: nothing was written")) }
-                .with_help(help));
+            return Err(Failure::inconclusive(format!("{told}: nothing was written")).with_help(help));
         }
         output::complain(&told);
     }
@@ -81,7 +80,8 @@ fn different(arguments: &DiffArguments) -> Result<Exit, Failure> {
     let mut text = String::new();
     for (word, known) in [("new", &compared.new), ("fixed", &compared.fixed), ("known", &compared.known)] {
         for Known { scenario, fingerprint, code, title } in known {
-            let (title, scenario, name) = (escape_terminal(title), escape_terminal(scenario), escape_terminal(fingerprint));
+            let (title, scenario, name) =
+                (escape_terminal(title), escape_terminal(scenario), escape_terminal(fingerprint));
             let _ = writeln!(text, "{word:<6} {code}: {title} in {scenario} ({name})");
         }
     }

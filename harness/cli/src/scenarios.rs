@@ -4,18 +4,22 @@ use crate::args::{RunArguments, RunnerArguments, TerminateArguments};
 use crate::checking;
 use crate::exit::{Exit, Failure};
 use crate::fuzzing;
+use crate::journal;
 use crate::output;
 use crate::progress::Shown;
+use crate::sharding;
 use quietus::driver::{Driver, DriverError, Interrupt};
-use quietus::explore::{Check, CheckError, check, read_plans, regressions_beside, report, scenario_files};
+use quietus::explore::{Check, CheckError, Journaled, check, read_plans, regressions_beside, report, scenario_files};
 use quietus::model::quote_all;
 use quietus::scenario::{Scenario, Strategy, parse};
-use quietus_reports::{AgentKind, Guarantee, Level, Run, Verdict};
+use quietus_reports::fingerprint::digest;
+use quietus_reports::{AgentKind, Division, Guarantee, Level, Report, Run, Shards, Verdict};
 use std::path::{Path, PathBuf};
 
 /// A scenario and where it was read.
 pub(crate) struct Loaded {
     pub(crate) path: PathBuf,
+    pub(crate) text: String,
     pub(crate) scenario: Scenario,
 }
 
@@ -30,7 +34,9 @@ pub(crate) fn run(arguments: &RunArguments, interrupt: &Interrupt) -> Result<Exi
             return Err(Failure::usage(format!("no scenario has `{filter}` in its name or path")));
         }
     }
-    let shown = Shown::choose(&arguments.output)?;
+    let division = sharding::division(arguments, arguments.output.quiet)?;
+    let mut resumed = Resumed::read(arguments)?;
+    let shown = Shown::going_on(&arguments.output, arguments.resume)?;
     let started = jiff::Zoned::now();
     let (mut runs, mut guarantee): (Vec<Run>, Option<Guarantee>) = (Vec::new(), None);
     for one in &loaded {
@@ -41,30 +47,86 @@ pub(crate) fn run(arguments: &RunArguments, interrupt: &Interrupt) -> Result<Exi
         wanted.timelines = output::is_kept(&arguments.output);
         wanted.jobs = checking::jobs(&arguments.runner);
         wanted.confirm = arguments.runner.confirm.unwrap_or(wanted.confirm);
+        wanted.division.clone_from(&division);
         let driver = driver_of(one, &wanted, &shown)?;
-        let outcome = check(&*driver, &wanted, interrupt, &shown);
-        shown.finish();
         guarantee = Some(weaker(guarantee, driver.guarantee()));
-        match outcome {
+        let key = key(one, division.as_ref());
+        let about = with_shards(report(Vec::new(), driver.guarantee(), &started), division.as_ref());
+        shown.journal(|journal| journal.next(Some(key.clone()), about));
+        let before = resumed.take(&key);
+        if let Some(run) = before.as_ref().filter(|before| before.is_over).map(|before| before.run.clone()) {
+            runs.push(run);
+            continue;
+        }
+        wanted.done = before.map(|before| before.trials).unwrap_or_default();
+        // Trials at random follow from each other: one machine makes them all.
+        let place = division
+            .as_ref()
+            .filter(|division| wanted.strategy == Strategy::Fuzz && !division.takes(&wanted.name, "fuzz"));
+        let outcome = match place {
+            Some(_) => Ok(elsewhere(&wanted)),
+            None => check(&*driver, &wanted, interrupt, &shown),
+        };
+        shown.finish();
+        let run = match outcome {
             Ok(run) => {
                 if wanted.strategy == Strategy::Fuzz {
                     fuzzing::remember(&one.path, &run, &shown)?;
                 }
-                runs.push(run);
+                run
             }
-            Err(CheckError::Control(why)) => runs.push(inconclusive(&wanted, why)),
-            Err(CheckError::Driver(error @ DriverError::Service { .. })) => {
-                runs.push(inconclusive(&wanted, error.to_string()));
-            }
+            Err(CheckError::Control(why)) => inconclusive(&wanted, why),
+            Err(CheckError::Driver(error @ DriverError::Service { .. })) => inconclusive(&wanted, error.to_string()),
             Err(CheckError::Interrupted) => break,
             Err(error) => return Err(Failure::from(error).in_scenario(&one.path)),
+        };
+        // What was broken off is gone on with; only what is whole is over.
+        if !interrupt.is_raised() {
+            shown.journal(|journal| {
+                journal.begin(&run);
+                journal.end(&run);
+            });
         }
+        runs.push(run);
     }
     let guarantee = guarantee.ok_or_else(|| Failure::usage("interrupted before the first scenario"))?;
-    let report = report(runs, guarantee, &started);
+    let report = with_shards(report(runs, guarantee, &started), division.as_ref());
     output::write(&report, &arguments.output)?;
     shown.close()?;
     Ok(checking::finish(&report, interrupt))
+}
+
+/// The report says which part of the work it is.
+fn with_shards(report: Report, division: Option<&Division>) -> Report {
+    let shards = division.map(|division| {
+        let shard = division.shard();
+        Shards { total: shard.total(), present: vec![shard.index()] }
+    });
+    Report { shards, ..report }
+}
+
+/// What was run, by all that decides what its trials are.
+fn key(one: &Loaded, division: Option<&Division>) -> String {
+    let shard = division.map(|division| division.shard().to_string()).unwrap_or_default();
+    let path = one.path.to_string_lossy();
+    digest([env!("CARGO_PKG_VERSION"), &path, &one.text, &shard])
+}
+
+/// What an earlier run had done.
+struct Resumed(Vec<Journaled>);
+
+impl Resumed {
+    /// From the journal. Where there is none, nothing was done.
+    fn read(arguments: &RunArguments) -> Result<Self, Failure> {
+        let path = arguments.output.journal.as_ref().filter(|path| arguments.resume && path.exists());
+        Ok(Self(path.map(|path| journal::read(path)).transpose()?.unwrap_or_default()))
+    }
+
+    /// What was done of this, the last time.
+    fn take(&mut self, key: &str) -> Option<Journaled> {
+        let place = self.0.iter().rposition(|run| run.key.as_deref() == Some(key))?;
+        Some(self.0.swap_remove(place))
+    }
 }
 
 /// Of several runs the report says what was in force in the weakest.
@@ -72,6 +134,17 @@ fn weaker(before: Option<Guarantee>, now: Guarantee) -> Guarantee {
     match before {
         Some(before) if before.level == Level::Portable => before,
         _ => now,
+    }
+}
+
+/// A run of which another shard makes all trials.
+fn elsewhere(wanted: &Check) -> Run {
+    Run {
+        strategy: "fuzz".to_owned(),
+        elsewhere: 1,
+        notes: Vec::new(),
+        verdict: Verdict::Clean,
+        ..inconclusive(wanted, String::new())
     }
 }
 
@@ -130,7 +203,7 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, Failure> {
     let text = output::read_text(path, MOST_OF_A_FILE)?;
     // Some editors put a byte order mark in front.
     match parse(&path.display().to_string(), text.strip_prefix('\u{feff}').unwrap_or(&text)) {
-        Ok(scenario) => Ok(Loaded { path: path.to_path_buf(), scenario }),
+        Ok(scenario) => Ok(Loaded { path: path.to_path_buf(), scenario, text }),
         Err(diagnostics) => {
             let color = std::io::IsTerminal::is_terminal(&std::io::stderr())
                 && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
@@ -141,7 +214,7 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, Failure> {
 
 /// From a scenario to a check.
 pub(crate) fn to_check(loaded: &Loaded) -> Result<Check, Failure> {
-    let Loaded { path, scenario } = loaded;
+    let Loaded { path, scenario, .. } = loaded;
     let mut check = Check::of_scenario(scenario, path, std::env::vars_os().collect(), &checking::today())
         .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
     check.regressions = read_plans(&regressions_beside(path)).map_err(|error| Failure::usage(error.to_string()))?;

@@ -47,9 +47,9 @@ fn said_by_ci(variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<(Shard
             continue;
         };
         let number = |text: &str| text.parse::<u32>().ok();
-        let shard = number(&index).zip(number(&total)).and_then(|(index, total)| {
-            Shard::new(index.checked_add(1)?.checked_sub(first)?, total)
-        });
+        let shard = number(&index)
+            .zip(number(&total))
+            .and_then(|(index, total)| Shard::new(index.checked_add(1)?.checked_sub(first)?, total));
         let from = format!("{index_name} and {total_name} ({engine})");
         let shard = shard.ok_or_else(|| {
             Failure::usage(format!("{index_name} is `{index}` and {total_name} is `{total}`: that is no shard"))
@@ -65,9 +65,8 @@ mod tests {
     use super::*;
 
     fn said(variables: &[(&str, &str)]) -> Result<Option<String>, String> {
-        let variable = |name: &str| {
-            variables.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned())
-        };
+        let variable =
+            |name: &str| variables.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned());
         said_by_ci(&variable).map(|said| said.map(|(shard, _)| shard.to_string())).map_err(|error| error.to_string())
     }
 

@@ -18,9 +18,14 @@ pub(crate) fn run(arguments: SweepArguments, interrupt: &Interrupt) -> Result<Ex
     wanted.exhaustive = arguments.exhaustive;
     wanted.second = arguments.second.map(SecondArgument::meaning).or(wanted.second);
     let started = jiff::Zoned::now();
+    shown.journal(|journal| journal.next(None, quietus::explore::report(Vec::new(), driver.guarantee(), &started)));
     let run = check(&*driver, &wanted, interrupt, &shown);
     shown.finish();
-    let report = quietus::explore::report(vec![run?], driver.guarantee(), &started);
+    let run = run?;
+    if !interrupt.is_raised() {
+        shown.journal(|journal| journal.end(&run));
+    }
+    let report = quietus::explore::report(vec![run], driver.guarantee(), &started);
     output::write(&report, &arguments.output)?;
     shown.close()?;
     Ok(checking::finish(&report, interrupt))

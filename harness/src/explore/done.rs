@@ -7,15 +7,18 @@ use quietus_reports::{Outcome, Trial};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+/// A trial, and what it found.
+type Made = (Trial, Vec<Found>);
+
 /// Trials that were made, by their tokens. Each is given once: a plan that is to be run five
 /// times and was run twice is run three times more.
-pub(super) struct Done(Mutex<HashMap<String, Vec<(Trial, Vec<Found>)>>>);
+pub(super) struct Done(Mutex<HashMap<String, Vec<Made>>>);
 
 impl Done {
     /// Those that the check brings.
     pub(super) fn of(runner: &Runner<'_>) -> Self {
         let places = runner.places();
-        let mut done: HashMap<String, Vec<(Trial, Vec<Found>)>> = HashMap::new();
+        let mut done: HashMap<String, Vec<Made>> = HashMap::new();
         // What could not be judged is tried again.
         for (trial, found) in runner.check.done.iter().filter(|(trial, _)| trial.outcome != Outcome::Inconclusive) {
             let found = found.iter().map(|one| one.clone().written_down(&places)).collect();
@@ -25,7 +28,7 @@ impl Done {
     }
 
     /// What this plan came to, if it was run.
-    pub(super) fn take(&self, plan: &TrialPlan) -> Option<(Trial, Vec<Found>)> {
+    pub(super) fn take(&self, plan: &TrialPlan) -> Option<Made> {
         let mut done = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if done.is_empty() {
             return None;

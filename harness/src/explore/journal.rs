@@ -15,6 +15,7 @@ use std::borrow::Cow;
 /// One line of a journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum Entry<'a> {
     /// A run begins.
     Begin {
@@ -88,12 +89,18 @@ pub fn read_journal(text: &str) -> Result<Vec<Journaled>, JournalError> {
                     )));
                 }
                 let (report, run) = (report.into_owned(), run.into_owned());
-                runs.push(Journaled { key, report, run, trials: Vec::new(), is_over: false });
+                // One that goes on with another stands last, with all that was done before.
+                let before = runs.iter().position(|known| key.is_some() && known.key == key);
+                let trials = before.map(|place| runs.remove(place).trials).unwrap_or_default();
+                runs.push(Journaled { key, report, run, trials, is_over: false });
             }
             Ok(Entry::Trial { trial, found }) => {
                 let run = runs.last_mut().filter(|run| !run.is_over);
                 let run = run.ok_or_else(|| wrong("a trial outside of a run".to_owned()))?;
-                run.trials.push((trial.into_owned(), found.into_owned()));
+                let trial = trial.into_owned();
+                // What is taken over from before is written down again.
+                run.trials.retain(|(known, _)| (known.index, &known.token) != (trial.index, &trial.token));
+                run.trials.push((trial, found.into_owned()));
             }
             Ok(Entry::End { run }) => {
                 let open = runs.last_mut().filter(|run| !run.is_over);
