@@ -1,0 +1,167 @@
+//! Shards and runs that are gone on with: together they are the whole run.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+/// One process, which does the same in each run: where it waits for another does not matter.
+const AGENT: &str = ": >work.lock\necho locked\n: >part.tmp\necho begun\nexec rm work.lock part.tmp\n";
+
+const SCENARIOS: [(&str, &str, &str); 3] = [
+    ("one.toml", "one", "[explore]\nstrategy = \"sweep\"\n"),
+    ("two.toml", "two", "[terminate]\nsend = \"KILL\"\n[explore]\nstrategy = \"sweep\"\n"),
+    ("at-random.toml", "at random", "[explore]\nstrategy = \"fuzz\"\ntrials = 12\nseed = 3\n"),
+];
+
+fn suite() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().expect("a directory");
+    std::fs::write(directory.path().join("agent.sh"), AGENT).expect("written");
+    for (file, name, rest) in SCENARIOS {
+        let text = format!("name = \"{name}\"\n[agent]\ncommand = [\"sh\", \"agent.sh\"]\nkind = \"job\"\n{rest}");
+        std::fs::write(directory.path().join(file), text).expect("written");
+    }
+    directory
+}
+
+/// The command, as a machine that is no CI runs it.
+fn quietus(directory: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quietus"));
+    command.args(words).current_dir(directory).env("CI", "1");
+    for variable in
+        ["CI_NODE_INDEX", "BUILDKITE_PARALLEL_JOB", "CIRCLE_NODE_INDEX", "JOB_COMPLETION_INDEX", "QUIETUS_SHARD"]
+    {
+        command.env_remove(variable);
+    }
+    command
+}
+
+fn ran(directory: &Path, words: &[&str]) -> Output {
+    quietus(directory, words).output().expect("quietus runs")
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn report(directory: &Path, name: &str) -> quietus_reports::Report {
+    let text = std::fs::read_to_string(directory.join(name)).expect("a report");
+    quietus_reports::from_json(&text).expect("it can be read")
+}
+
+/// What a sweep did, trial by trial, and what all runs have found.
+fn content(report: &quietus_reports::Report) -> (BTreeSet<String>, BTreeSet<(String, String)>) {
+    let swept = report.runs.iter().filter(|run| run.strategy == "sweep");
+    let trials = swept.flat_map(|run| {
+        run.trials
+            .iter()
+            .map(move |trial| format!("{} {} {} {:?}", run.scenario, trial.index, trial.token, trial.findings))
+    });
+    let swept = report.runs.iter().filter(|run| run.strategy == "sweep");
+    let found = swept
+        .flat_map(|run| run.findings.iter().map(move |finding| (run.scenario.clone(), finding.fingerprint.clone())));
+    (trials.collect(), found.collect())
+}
+
+#[test]
+fn all_shards_together_are_the_whole_run() {
+    let suite = suite();
+    let place = suite.path();
+    let whole = ["run", "--quiet", "--format", "json", "--output", "whole.json"];
+    assert_eq!(ran(place, &whole).status.code(), Some(1));
+    let whole = report(place, "whole.json");
+    let (trials, found) = content(&whole);
+    assert!(trials.len() > 10 && found.len() == 4, "{trials:?} {found:?}");
+    for timings in [None, Some("whole.json")] {
+        let mut trials = Vec::new();
+        for shard in 1..=3 {
+            let (shard, name) = (format!("{shard}/3"), format!("shard-{shard}.json"));
+            let mut words = vec!["run", "--quiet", "--shard", &shard, "--format", "json", "--output", &name];
+            words.extend(timings.iter().flat_map(|report| ["--timings", report]));
+            let output = ran(place, &words);
+            assert!(matches!(output.status.code(), Some(0 | 1)), "{}", said(&output));
+            trials.push(report(place, &name).totals.trials);
+        }
+        assert!(trials.iter().all(|trials| *trials < whole.totals.trials), "{trials:?}");
+        let merged = ["report", "merge", "shard-3.json", "shard-1.json", "shard-2.json", "--output", "merged.json"];
+        let output = ran(place, &merged);
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        let merged = report(place, "merged.json");
+        assert_eq!(content(&merged), content(&whole));
+        assert_eq!((merged.verdict, &merged.shards), (whole.verdict, &None));
+        // The trials at random are one machine's.
+        assert_eq!(merged.totals.trials, whole.totals.trials);
+        let windows = |report: &quietus_reports::Report| report.runs.iter().map(|run| run.windows).collect::<Vec<_>>();
+        assert_eq!(windows(&merged)[..2], windows(&whole)[..2]);
+    }
+    let output = ran(place, &["report", "merge", "shard-1.json", "shard-3.json", "--output", "part.json"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(said(&output).contains("shard 2 of 3 is missing"), "{}", said(&output));
+    assert!(!place.join("part.json").exists());
+    let output =
+        ran(place, &["report", "merge", "--allow-missing", "shard-1.json", "shard-3.json", "--output", "part.json"]);
+    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+    assert_eq!(report(place, "part.json").shards.expect("said").missing(), [2]);
+    let output = ran(place, &["report", "baseline", "part.json"]);
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+}
+
+#[test]
+fn the_shard_is_read_from_what_ci_sets() {
+    let suite = suite();
+    let mut command =
+        quietus(suite.path(), &["run", "one.toml", "--progress", "none", "--format", "json", "--output", "r.json"]);
+    let output = command.envs([("CI_NODE_INDEX", "2"), ("CI_NODE_TOTAL", "3")]).output().expect("quietus runs");
+    assert!(said(&output).contains("shard 2/3, from CI_NODE_INDEX and CI_NODE_TOTAL (GitLab)"), "{}", said(&output));
+    let shards = report(suite.path(), "r.json").shards.expect("a shard");
+    assert_eq!((shards.total, shards.present), (3, vec![2]));
+    let mut command = quietus(suite.path(), &["run", "one.toml", "--quiet"]);
+    let output = command.envs([("CI_NODE_INDEX", "4"), ("CI_NODE_TOTAL", "3")]).output().expect("quietus runs");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said(&output).contains("that is no shard"), "{}", said(&output));
+}
+
+/// Kills a run once so many trials were told.
+fn killed_after(directory: &Path, words: &[&str], trials: usize) {
+    let mut child =
+        quietus(directory, words).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("quietus runs");
+    let lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+    let told = lines.map_while(Result::ok).filter(|line| line.starts_with("trial ")).take(trials).count();
+    child.kill().expect("killed");
+    child.wait().expect("it ends");
+    assert_eq!(told, trials, "it was over before it was killed");
+}
+
+#[test]
+fn a_run_that_was_killed_is_told_and_gone_on_with() {
+    let suite = suite();
+    let place = suite.path();
+    let run = ["run", "one.toml", "two.toml", "-j", "1", "--progress", "plain", "--journal", "run.jsonl"];
+    killed_after(place, &run, 4);
+    let told = ran(place, &["report", "render", "run.jsonl", "--format", "json", "--output", "so-far.json"]);
+    assert_eq!(told.status.code(), Some(0), "{}", said(&told));
+    let so_far = report(place, "so-far.json");
+    assert!(so_far.totals.trials >= 4 && so_far.runs[0].notes.iter().any(|note| note.contains("broken off")));
+    // Once more, in the middle of the second.
+    let resumed = [&run[..], &["--resume"]].concat();
+    let first = so_far.totals.trials as usize;
+    let written = |trials: &quietus_reports::Report| trials.totals.trials;
+    killed_after(place, &resumed, first + 5);
+    let output = ran(place, &[&resumed[..], &["--format", "json", "--output", "resumed.json"]].concat());
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    let whole = ran(place, &["run", "one.toml", "two.toml", "--quiet", "--format", "json", "--output", "whole.json"]);
+    assert_eq!(whole.status.code(), Some(1));
+    let (whole, resumed_report) = (report(place, "whole.json"), report(place, "resumed.json"));
+    assert_eq!(content(&resumed_report), content(&whole));
+    assert_eq!(written(&resumed_report), written(&whole));
+    // What is over is not run again, and a journal that is whole is the report.
+    let output = ran(place, &resumed);
+    assert!(!said(&output).contains("trial 1:"), "{}", said(&output));
+    ran(place, &["report", "render", "run.jsonl", "--format", "json", "--output", "told.json"]);
+    assert_eq!(content(&report(place, "told.json")), content(&whole));
+    // Another scenario of that name is another run.
+    let text = std::fs::read_to_string(place.join("one.toml")).expect("read");
+    std::fs::write(place.join("one.toml"), text.replace("agent.sh\"]", "agent.sh\", \"again\"]")).expect("written");
+    let output = ran(place, &resumed);
+    assert!(said(&output).contains("trial 1:"), "{}", said(&output));
+}
