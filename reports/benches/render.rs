@@ -4,13 +4,24 @@
 mod scenes;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use quietus_reports::{Report, render_html, to_json};
+use quietus_reports::{
+    AnnotationOptions, Gate, HumanOptions, MarkdownOptions, Report, SarifOptions, render_annotations, render_html,
+    render_human, render_junit, render_markdown, render_sarif, to_json,
+};
 use std::time::Duration;
 
 /// A name and the renderer: one line each.
 type Renderer = (&'static str, fn(&Report) -> String);
 
-const RENDERERS: &[Renderer] = &[("json", to_json), ("html", render_html)];
+const RENDERERS: &[Renderer] = &[
+    ("json", to_json),
+    ("html", render_html),
+    ("junit", |report| render_junit(report, Gate::default())),
+    ("sarif", |report| render_sarif(report, &SarifOptions::new("agent.py"))),
+    ("markdown", |report| render_markdown(report, &MarkdownOptions::default())),
+    ("annotations", |report| render_annotations(report, &AnnotationOptions::new("agent.py"))),
+    ("human", |report| render_human(report, HumanOptions::default())),
+];
 
 #[expect(clippy::print_stderr, reason = "sizes are for the person who runs it")]
 fn benches(criterion: &mut Criterion) {

@@ -3,13 +3,15 @@
 //! A baseline is a TOML file that people commit and read, or a whole report of an earlier
 //! run. A finding is known by its scenario and its fingerprint.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::compared::{Compared, Known};
-use crate::escape::escape_terminal;
+use crate::escape::is_hazard;
 use crate::json::from_json;
+use crate::judgement::is_judged;
 use crate::model::{Finding, Report, Run, Severity};
 use crate::policy::PolicyError;
 
@@ -20,7 +22,7 @@ pub struct Baseline {
     pub known: Vec<Known>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     #[serde(default)]
@@ -59,6 +61,8 @@ impl Baseline {
     /// # Errors
     /// The text is neither; says what is wrong with it.
     pub fn read(text: &str) -> Result<Self, BaselineError> {
+        // Some editors put a byte order mark in front.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if text.trim_start().starts_with('{') {
             return Ok(Self::of(&from_json(text)?));
         }
@@ -69,19 +73,24 @@ impl Baseline {
     /// The text of the file, which says itself what it is for. Ended by a newline.
     #[must_use]
     pub fn write(&self) -> String {
-        let known = self.known.iter().map(|one| Known { title: escape_terminal(&one.title), ..one.clone() }).collect();
-        let table = toml::to_string(&File { known })
-            .expect("[quietus internal bug] a baseline has only tables of strings, which TOML can hold");
-        format!(
+        let mut text = String::from(
             "# Findings that are known: `quietus gate --baseline` fails only on others.\n\
-             # Written by `quietus report baseline REPORT`; what was mended may be taken out.\n\n{table}"
-        )
+             # Written by `quietus report baseline REPORT`; what was mended may be taken out.\n",
+        );
+        for Known { scenario, fingerprint, code, title } in &self.known {
+            let (scenario, fingerprint, title) = (quoted(scenario), quoted(fingerprint), quoted(title));
+            let _infallible = write!(
+                text,
+                "\n[[known]]\nscenario = {scenario}\nfingerprint = {fingerprint}\ncode = \"{code}\"\ntitle = {title}\n"
+            );
+        }
+        text
     }
 
     /// What of a report is new, known and fixed.
     ///
-    /// Fixed is only what a run of its scenario looked for and did not find: a scenario that was
-    /// not run, or not judged, mends nothing.
+    /// Fixed is only what every run of its scenario looked for and did not find: a scenario that
+    /// was not run, or not judged, mends nothing, and neither does a part of a run.
     #[must_use]
     pub fn compare(&self, report: &Report) -> Compared {
         let found = Self::of(report);
@@ -92,7 +101,12 @@ impl Baseline {
         let is_in = |set: &BTreeSet<(String, String)>, one: &Known| {
             set.contains(&(one.scenario.clone(), one.fingerprint.clone()))
         };
-        let looked = |one: &Known| report.runs.iter().any(|run| run.scenario == one.scenario && looked_at(run));
+        let is_whole = report.shards.as_ref().is_none_or(|shards| shards.missing().is_empty());
+        let mut looked: BTreeMap<&str, bool> = BTreeMap::new();
+        for run in &report.runs {
+            *looked.entry(&run.scenario).or_insert(is_whole) &= run.elsewhere == 0 && is_judged(run);
+        }
+        let looked = |one: &Known| looked.get(one.scenario.as_str()) == Some(&true);
         // Seen and not seen again is not mended, and accepted is not gone.
         let anyhow = |one: &Known| {
             let mut runs = report.runs.iter().filter(|run| run.scenario == one.scenario);
@@ -104,9 +118,23 @@ impl Baseline {
     }
 }
 
-/// Whether a run says of what it did not find that it is not there.
-fn looked_at(run: &Run) -> bool {
-    run.elsewhere == 0 && run.verdict != crate::model::Verdict::Inconclusive
+/// A basic string of TOML. Written here, as people read the file in terminals and reviews: the
+/// writers of TOML leave what reorders a line or cannot be seen as it is.
+fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for c in text.chars() {
+        let _infallible = match c {
+            '"' | '\\' => write!(out, "\\{c}"),
+            '\n' => write!(out, "\\n"),
+            '\t' => write!(out, "\\t"),
+            c if !is_hazard(c) => write!(out, "{c}"),
+            c if u32::from(c) <= 0xffff => write!(out, "\\u{:04X}", u32::from(c)),
+            c => write!(out, "\\U{:08X}", u32::from(c)),
+        };
+    }
+    out.push('"');
+    out
 }
 
 /// A text is no baseline.

@@ -56,12 +56,14 @@ enum Ruling<'p> {
 #[must_use]
 pub fn judge(report: &Report, policy: &Policy, baseline: Option<&Baseline>, today: Date) -> Judgement {
     let compared = baseline.map(|baseline| baseline.compare(report));
-    let (mut failing, mut warnings, mut reasons) = (Vec::new(), Vec::new(), Vec::new());
+    let missing = report.shards.as_ref().map(crate::Shards::missing).unwrap_or_default();
+    let (mut failing, mut expired) = (Vec::new(), Vec::new());
+    let (mut warnings, mut reasons) = (Vec::new(), Vec::new());
     let mut used = vec![false; policy.allow.len()];
     for run in &report.runs {
         for finding in &run.findings {
             match rule(run, finding, policy, compared.as_ref(), today, &mut used) {
-                Ruling::Fails => failing.push((run.scenario.clone(), finding.clone())),
+                Ruling::Fails => failing.push((run, finding)),
                 Ruling::Expired(allowed) => {
                     reasons.push(format!(
                         "{} is no longer accepted ({}): that ended on {}",
@@ -69,32 +71,38 @@ pub fn judge(report: &Report, policy: &Policy, baseline: Option<&Baseline>, toda
                         escape_terminal(&allowed.reason),
                         allowed.expires.map_or_else(String::new, |day| day.to_string()),
                     ));
-                    failing.push((run.scenario.clone(), finding.clone()));
+                    expired.push((run, finding));
                 }
                 Ruling::Passes(why) => warnings.extend(why),
             }
         }
-        reasons.extend(coverage(run, policy));
+        // Of a part of the windows nothing is to be said.
+        if missing.is_empty() {
+            reasons.extend(coverage(run, policy));
+        }
     }
-    let most = usize::try_from(policy.max_findings).unwrap_or(usize::MAX);
-    let too_many = failing.len() > most;
-    if !failing.is_empty() && !too_many {
-        warnings.push(format!("max_findings lets {} of {most} findings pass", failing.len()));
-        failing.clear();
+    // What was accepted until a day was not meant to be let pass after it.
+    if failing.len() <= usize::try_from(policy.max_findings).unwrap_or(usize::MAX) {
+        let passes = |(run, finding)| format!("{} (max_findings = {})", named(run, finding), policy.max_findings);
+        warnings.extend(failing.drain(..).map(passes));
     }
+    failing.append(&mut expired);
     if policy.guarantee == Some(Level::Full) && report.guarantee.level == Level::Portable {
         reasons.push(
             "the guarantee was portable, and the policy asks for the full one: `quietus doctor` says how to get it"
                 .to_owned(),
         );
     }
-    warnings.extend(about_allows(policy, &used, today));
-    let shards = report.shards.as_ref().map(crate::Shards::missing).unwrap_or_default();
-    if !shards.is_empty() {
-        let list: Vec<String> = shards.iter().map(ToString::to_string).collect();
+    if !missing.is_empty() {
+        let list: Vec<String> = missing.iter().map(ToString::to_string).collect();
         warnings.push(format!("shards that are missing: {}", list.join(", ")));
     }
-    let unjudged = report.runs.is_empty() || report.runs.iter().any(unjudged) || !shards.is_empty();
+    // The engine may know more than the runs show.
+    let unjudged = report.verdict == Verdict::Inconclusive
+        || report.runs.is_empty()
+        || !report.runs.iter().all(is_judged)
+        || !missing.is_empty();
+    warnings.extend(about_allows(policy, report, &used, unjudged, today));
     let verdict = if !failing.is_empty() || !reasons.is_empty() {
         Verdict::Findings
     } else if unjudged {
@@ -102,13 +110,18 @@ pub fn judge(report: &Report, policy: &Policy, baseline: Option<&Baseline>, toda
     } else {
         Verdict::Clean
     };
+    let failing = failing.into_iter().map(|(run, finding)| (run.scenario.clone(), finding.clone())).collect();
     Judgement { verdict, failing, reasons, warnings, compared }
 }
 
-/// Whether a run could not be judged: what was found in it says nothing about that.
-fn unjudged(run: &Run) -> bool {
-    let without = Run { findings: Vec::new(), ..run.clone() };
-    run.verdict == Verdict::Inconclusive || crate::Gate::default().judge_run(&without) == Verdict::Inconclusive
+/// Whether a run could be judged: what was found in it says nothing about that.
+pub(crate) fn is_judged(run: &Run) -> bool {
+    let gate = crate::Gate::default();
+    let by_trials = match gate.judge_run(run) {
+        Verdict::Findings => gate.judge_run(&Run { findings: Vec::new(), map: None, ..run.clone() }),
+        verdict => verdict,
+    };
+    run.verdict != Verdict::Inconclusive && by_trials != Verdict::Inconclusive
 }
 
 fn named(run: &Run, finding: &Finding) -> String {
@@ -123,6 +136,17 @@ fn rule<'p>(
     today: Date,
     used: &mut [bool],
 ) -> Ruling<'p> {
+    // What fits something that fails nothing today is not useless.
+    let fitting: Vec<&Allowed> = policy
+        .allow
+        .iter()
+        .zip(used)
+        .filter(|(allowed, _)| fits(allowed, run, finding))
+        .map(|(allowed, used)| {
+            *used = true;
+            allowed
+        })
+        .collect();
     if finding.accepted.is_some() || finding.is_not_reproduced() {
         return Ruling::Passes(None);
     }
@@ -135,28 +159,22 @@ fn rule<'p>(
     if !by_code && !by_severity {
         return Ruling::Passes((finding.severity > Severity::Note).then(told));
     }
-    let mut expired = None;
-    for (place, allowed) in policy.allow.iter().enumerate().filter(|(_, allowed)| fits(allowed, run, finding)) {
-        if let Some(used) = used.get_mut(place) {
-            *used = true;
-        }
-        if allowed.expires.is_some_and(|last| last < today) {
-            expired = Some(allowed);
-        } else {
-            return Ruling::Passes(Some(format!("{} is accepted: {}", told(), escape_terminal(&allowed.reason))));
-        }
+    let is_over = |allowed: &&Allowed| allowed.expires.is_some_and(|last| last < today);
+    if let Some(allowed) = fitting.iter().copied().find(|allowed| !is_over(allowed)) {
+        return Ruling::Passes(Some(format!("{} is accepted: {}", told(), escape_terminal(&allowed.reason))));
     }
     let is = |known: &Known| known.scenario == run.scenario && known.fingerprint == finding.fingerprint;
     if compared.is_some_and(|compared| compared.known.iter().any(is)) {
         return Ruling::Passes(None);
     }
-    if let Some(allowed) = expired {
+    // The one that ended last.
+    if let Some(allowed) = fitting.into_iter().max_by_key(|allowed| allowed.expires) {
         return Ruling::Expired(allowed);
     }
     let rate = finding.confirmed.map(crate::Confirmed::rate);
     match (policy.max_racy_rate, rate) {
         (Some(most), Some(rate)) if rate <= most && rate < 1.0 => {
-            Ruling::Passes(Some(format!("{} comes in {:.0} % of its runs (max_racy_rate)", told(), rate * 100.0)))
+            Ruling::Passes(Some(format!("{} comes in {} of its runs (max_racy_rate)", told(), percent(rate))))
         }
         _ => Ruling::Fails,
     }
@@ -203,15 +221,23 @@ fn percent(share: f64) -> String {
 }
 
 /// What is to be said of what is accepted: it ends soon, or there is nothing like it.
-fn about_allows(policy: &Policy, used: &[bool], today: Date) -> Vec<String> {
+fn about_allows(policy: &Policy, report: &Report, used: &[bool], unjudged: bool, today: Date) -> Vec<String> {
     let mut warnings = Vec::new();
     for (allowed, used) in policy.allow.iter().zip(used) {
-        let what = match &allowed.subject {
-            Some(subject) => format!("{} {}", allowed.code, escape_terminal(subject.text())),
-            None => allowed.code.to_string(),
-        };
+        let mut what = allowed.code.to_string();
+        if let Some(subject) = &allowed.subject {
+            what = format!("{what} {}", escape_terminal(subject.text()));
+        }
+        if let Some(scenario) = &allowed.scenario {
+            what = format!("{what} in {}", escape_terminal(scenario.text()));
+        }
+        let was_run =
+            allowed.scenario.as_ref().is_none_or(|glob| report.runs.iter().any(|run| glob.fits(&run.scenario)));
         let left = allowed.expires.and_then(|last| Some(today.until(last).ok()?.get_days()));
         match left {
+            // What was not looked at may still have it.
+            _ if !used && unjudged => {}
+            _ if !used && !was_run => warnings.push(format!("[[allow]] {what} fits no scenario that was run")),
             _ if !used => warnings.push(format!("[[allow]] {what} fits no finding: it may be taken out")),
             Some(days @ 0..=SOON_DAYS) => {
                 let last = allowed.expires.map_or_else(String::new, |day| day.to_string());

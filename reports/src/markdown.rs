@@ -14,6 +14,7 @@ use std::collections::HashSet;
 use std::slice;
 
 use crate::compared::{Compared, Known};
+use crate::judgement::Judgement;
 use crate::model::{Finding, Guarantee, Level, Report, Run, Severity, Totals, Verdict};
 use crate::phrases;
 use escape::{cell, code, prose};
@@ -26,21 +27,31 @@ pub struct MarkdownOptions {
     pub most_bytes: usize,
     /// What is new against a baseline; without it, everything is told alike.
     pub compared: Option<Compared>,
+    /// What a gate said of it; without it, the report's own verdict stands on top.
+    pub judgement: Option<Judgement>,
 }
 
 impl Default for MarkdownOptions {
     /// 60,000 bytes: a comment on GitHub takes 65,536 characters.
     fn default() -> Self {
-        Self { most_bytes: 60_000, compared: None }
+        Self { most_bytes: 60_000, compared: None, judgement: None }
     }
 }
 
 /// The report as Markdown, ended by a newline. Its first line is the verdict.
 #[must_use]
 pub fn render_markdown(report: &Report, options: &MarkdownOptions) -> String {
-    let first = format!("## Quietus: {}\n\n", phrases::verdict(report));
+    let first = match &options.judgement {
+        Some(judgement) => format!("## Quietus: {}\n\n{}\n\n", judgement.headline(), phrases::verdict(report)),
+        None => format!("## Quietus: {}\n\n", phrases::verdict(report)),
+    };
     let sorted = Sorted::of(report, options.compared.as_ref());
     let mut sections = Vec::new();
+    if let Some(judgement) = &options.judgement {
+        let item = |text: &String| format!("- {}\n", prose(text));
+        sections.push(Section::plain("**The gate also fails for**\n\n", judgement.reasons.iter().map(item).collect()));
+        sections.push(Section::plain("**Warnings**\n\n", judgement.warnings.iter().map(item).collect()));
+    }
     if let Some(compared) = &options.compared {
         sections.push(changes("new", &compared.new));
         sections.push(changes("fixed", &compared.fixed));

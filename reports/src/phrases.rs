@@ -113,7 +113,7 @@ pub(crate) fn confirmed(confirmed: Confirmed) -> String {
 /// What a report comes to, why, and what was found: `clean: no findings in 4 trials`.
 pub(crate) fn verdict(report: &Report) -> String {
     let verdict = report.verdict;
-    let sum = sum(&report.totals);
+    let sum = sum_of(report);
     match verdict {
         Verdict::Inconclusive => format!("{verdict} ({}): {sum}", why_inconclusive(report)),
         Verdict::Clean if report.guarantee.level == Level::Portable => {
@@ -123,9 +123,32 @@ pub(crate) fn verdict(report: &Report) -> String {
     }
 }
 
+/// What was found, and of which part of the work, where the report is of a part.
+pub(crate) fn sum_of(report: &Report) -> String {
+    let sum = sum(&report.totals);
+    let Some(shards) = &report.shards else { return sum };
+    let list = |shards: &[u32]| shards.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let word = |shards: &[u32]| if shards.len() == 1 { "shard" } else { "shards" };
+    let missing = shards.missing();
+    if shards.present.len() == 1 {
+        format!("{sum}; shard {} of {} only", list(&shards.present), shards.total)
+    } else {
+        format!("{sum}; without {} {} of {}", word(&missing), list(&missing), shards.total)
+    }
+}
+
 /// Why a report is inconclusive.
 pub(crate) fn why_inconclusive(report: &Report) -> &'static str {
-    if report.runs.is_empty() { "nothing was run" } else { why_not_judged(&report.totals) }
+    let totals = &report.totals;
+    let is_judged = totals.trials > 0 && totals.inconclusive == 0 && 2 * totals.missed <= totals.trials;
+    if report.runs.is_empty() {
+        "nothing was run"
+    } else if is_judged && report.runs.iter().all(|run| run.verdict != Verdict::Inconclusive) && report.shards.is_some()
+    {
+        "shards are missing"
+    } else {
+        why_not_judged(totals)
+    }
 }
 
 /// Why trials with these totals cannot be judged.

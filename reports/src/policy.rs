@@ -4,12 +4,14 @@
 //! does not exist are errors, each with its line. Nothing here looks at a report; see
 //! [`judgement`](crate::judgement).
 
+use std::borrow::Cow;
+
 use globset::{GlobBuilder, GlobMatcher};
 use jiff::civil::Date;
 use serde::{Deserialize, Deserializer, de};
 
 use crate::code::Code;
-use crate::escape::escape_terminal;
+use crate::escape::{escape_terminal, truncate_middle};
 use crate::model::{Level, Severity};
 
 /// What fails, and what is let pass. Without a file, the default: errors fail.
@@ -89,6 +91,11 @@ pub struct Allowed {
 #[derive(Debug, Clone)]
 pub struct Glob(GlobMatcher);
 
+/// Characters of a pattern. A much longer one cannot be compiled, and globset would panic.
+const LONGEST_GLOB: usize = 1000;
+/// Opening braces of a pattern, for the same reason: so many may lie in each other.
+const MOST_BRACES: usize = 32;
+
 impl Glob {
     /// Whether the whole text fits.
     #[must_use]
@@ -106,7 +113,12 @@ impl Glob {
 impl<'de> Deserialize<'de> for Glob {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let glob = GlobBuilder::new(&text).build().map_err(|error| {
+        if text.chars().count() > LONGEST_GLOB || text.matches('{').count() > MOST_BRACES {
+            let message = format!("a pattern has at most {LONGEST_GLOB} characters, and {MOST_BRACES} `{{` among them");
+            return Err(de::Error::custom(message));
+        }
+        // Without this, a backslash would mean something else on another system.
+        let glob = GlobBuilder::new(&text).backslash_escape(true).build().map_err(|error| {
             de::Error::custom(format!("`{}` is no pattern: {}", escape_terminal(&text), error.kind()))
         })?;
         Ok(Self(glob.compile_matcher()))
@@ -114,11 +126,17 @@ impl<'de> Deserialize<'de> for Glob {
 }
 
 fn severity<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Severity, D::Error> {
-    match Severity::deserialize(deserializer)? {
-        Severity::Note => Err(de::Error::custom(
+    let text = String::deserialize(deserializer)?;
+    match text.as_str() {
+        "error" => Ok(Severity::Error),
+        "warn" => Ok(Severity::Warn),
+        "note" => Err(de::Error::custom(
             "a note never fails by its severity: write \"error\" or \"warn\", and name its code in codes.fail",
         )),
-        severity => Ok(severity),
+        _ => Err(de::Error::custom(format!(
+            "`{}` is no severity that fails: write \"error\" or \"warn\"",
+            escape_terminal(&text)
+        ))),
     }
 }
 
@@ -143,6 +161,7 @@ fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Date>, D::Er
         |text: &str| de::Error::custom(format!("`{}` is no day; write it as \"2030-12-31\"", escape_terminal(text)));
     match toml::Value::deserialize(deserializer)? {
         toml::Value::String(text) if is_day(&text) => text.parse().map(Some).map_err(|_| wrong(&text)),
+        toml::Value::String(text) => Err(wrong(&text)),
         toml::Value::Datetime(date) if date.time.is_none() => {
             date.to_string().parse().map(Some).map_err(|_| wrong(&date.to_string()))
         }
@@ -171,31 +190,73 @@ pub struct PolicyError {
     pub message: String,
     /// That line, as far as it can be shown.
     shown: String,
+    /// Where in `shown` the column is, in characters.
+    margin: usize,
 }
 
 impl PolicyError {
     fn told(&self) -> String {
         match self.line {
             Some(line) => {
-                let margin = " ".repeat(self.column.saturating_sub(1));
+                let margin = " ".repeat(self.margin);
                 format!("line {line}, column {}: {}\n  {}\n  {margin}^", self.column, self.message, self.shown)
             }
             None => self.message.clone(),
         }
     }
 
+    fn of_the_whole(message: String) -> Self {
+        Self { line: None, column: 1, message, shown: String::new(), margin: 0 }
+    }
+
     /// The error with the place that serde gives it.
     pub(crate) fn of(text: &str, error: &toml::de::Error) -> Self {
-        let message = escape_terminal(error.message().trim());
-        let Some(span) = error.span() else { return Self { line: None, column: 1, message, shown: String::new() } };
+        // It quotes the text, which may be of any length.
+        let message = truncate_middle(&escape_terminal(&in_plain_words(error.message().trim())), LONGEST_MESSAGE);
+        let Some(span) = error.span() else { return Self::of_the_whole(message) };
         let start = text.floor_char_boundary(span.start);
         let before = &text[..start];
         let begin = before.rfind('\n').map_or(0, |at| at + 1);
         let end = text[start..].find('\n').map_or(text.len(), |at| start + at);
-        let shown = escape_terminal(&text[begin..end]);
-        let column = escape_terminal(&text[begin..start]).chars().count() + 1;
-        Self { line: Some(before.matches('\n').count() + 1), column, message, shown }
+        let (left, right) = (&text[begin..start], text[start..end].trim_end_matches('\r'));
+        let column = left.chars().count() + 1;
+        let (left, margin) = last_of(&escape_terminal(left));
+        let right = first_of(&escape_terminal(right));
+        Self { line: Some(before.matches('\n').count() + 1), column, message, shown: left + &right, margin }
     }
+}
+
+/// What serde wanted is named in Rust's words.
+fn in_plain_words(message: &str) -> Cow<'_, str> {
+    let words = [
+        ("expected u32", "expected a whole number, 0 or more"),
+        ("expected f64", "expected a number from 0 to 1"),
+        ("expected a sequence", "expected a list"),
+        ("invalid type: map, expected a sequence", "expected a list: its tables begin with two brackets, as [[allow]]"),
+    ];
+    let plain = words.iter().rev().find_map(|(rust, plain)| Some(format!("{}{plain}", message.strip_suffix(rust)?)));
+    plain.map_or(Cow::Borrowed(message), Cow::Owned)
+}
+
+/// Characters of a message.
+const LONGEST_MESSAGE: usize = 500;
+/// Characters of a line that are shown on either side of an error.
+const BESIDE: usize = 60;
+
+/// The end of what stands before an error, and its length in characters.
+fn last_of(text: &str) -> (String, usize) {
+    match text.chars().count().checked_sub(BESIDE) {
+        None | Some(0) => (text.to_owned(), text.chars().count()),
+        Some(more) => (['…'].into_iter().chain(text.chars().skip(more + 1)).collect(), BESIDE),
+    }
+}
+
+/// The beginning of what stands after it.
+fn first_of(text: &str) -> String {
+    if text.chars().count() <= BESIDE {
+        return text.to_owned();
+    }
+    text.chars().take(BESIDE - 1).chain(['…']).collect()
 }
 
 impl Policy {
@@ -228,7 +289,7 @@ impl Policy {
         let policy: Self = toml::from_str(text).map_err(|error| PolicyError::of(text, &error))?;
         if let Some(code) = policy.codes.fail.iter().find(|code| policy.codes.warn.contains(code)) {
             let message = format!("`{code}` cannot both fail and never fail: it is in codes.fail and in codes.warn");
-            return Err(PolicyError { line: None, column: 1, message, shown: String::new() });
+            return Err(PolicyError::of_the_whole(message));
         }
         Ok(policy)
     }

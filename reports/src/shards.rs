@@ -4,18 +4,18 @@
 //! finds the same unit in the same shard, since only a stable hash and, where it is given, an
 //! earlier report decide.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::fingerprint::digest;
 use crate::model::Report;
 
 /// Of how many shards which were run: of one machine one, of a merged report several.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Shards {
     /// How many there are.
     pub total: u32,
@@ -27,7 +27,34 @@ impl Shards {
     /// Those that are not in this report.
     #[must_use]
     pub fn missing(&self) -> Vec<u32> {
-        (1..=self.total).filter(|shard| !self.present.contains(shard)).collect()
+        let present: BTreeSet<u32> = self.present.iter().copied().collect();
+        (1..=self.total).filter(|shard| !present.contains(shard)).collect()
+    }
+}
+
+/// What cannot be is refused: of no shards at all none would be missing.
+impl<'de> Deserialize<'de> for Shards {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename = "Shards")]
+        struct Read {
+            total: u32,
+            present: Vec<u32>,
+        }
+        let Read { total, present } = Read::deserialize(deserializer)?;
+        if total > MOST {
+            return Err(de::Error::custom(format!("{total} shards are more than {MOST}")));
+        }
+        if present.is_empty() {
+            return Err(de::Error::custom(format!("of {total} shards there is none")));
+        }
+        if let Some(shard) = present.iter().find(|shard| Shard::new(**shard, total).is_none()) {
+            return Err(de::Error::custom(format!("of {total} shards there is no shard {shard}")));
+        }
+        if !present.is_sorted_by(|one, next| one < next) {
+            return Err(de::Error::custom("shards are not in order"));
+        }
+        Ok(Self { total, present })
     }
 }
 
@@ -117,7 +144,8 @@ impl Division {
         for run in &before.runs {
             for trial in &run.trials {
                 let place = if trial.window.is_some() { &trial.point } else { &trial.label };
-                *durations.entry(unit(&run.scenario, place)).or_default() += trial.duration_us;
+                let duration = durations.entry(unit(&run.scenario, place)).or_default();
+                *duration = duration.saturating_add(trial.duration_us);
             }
         }
         let mut longest: Vec<(String, u64)> = durations.into_iter().collect();

@@ -6,7 +6,7 @@ use crate::exit::{Exit, Failure};
 use crate::output::{self, Looks};
 use crate::rendering::render;
 use crate::reporting::{MOST_OF_A_REPORT, baseline, report};
-use quietus_reports::{Policy, judge};
+use quietus_reports::{MarkdownOptions, Policy, judge, render_markdown};
 use std::path::Path;
 
 pub(crate) fn run(arguments: &GateArguments) -> Result<Exit, Failure> {
@@ -22,6 +22,14 @@ pub(crate) fn run(arguments: &GateArguments) -> Result<Exit, Failure> {
     let looks = Looks { color: arguments.written.color, verbose: arguments.written.verbose };
     output::write_all(plan, looks, &|format, human| match format {
         FormatArgument::Human => judgement.told(),
+        FormatArgument::Markdown => render_markdown(
+            &report,
+            &MarkdownOptions {
+                compared: judgement.compared.clone(),
+                judgement: Some(judgement.clone()),
+                ..MarkdownOptions::default()
+            },
+        ),
         other => render(&report, judgement.compared.as_ref(), other, human),
     })?;
     Ok(Exit::Gate(judgement.exit_code()))

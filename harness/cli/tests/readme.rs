@@ -34,6 +34,10 @@ fn every_command_is_known_here() {
         "quietus windows -- sed -i s/1/2/ notes.txt",
         "quietus sweep -- sed -i s/1/2/ notes.txt",
         "quietus fuzz --for 60s -- python3 agent.py",
+        "quietus run scenarios/ --format json --output report.json --format html --output report.html",
+        "quietus report baseline report.json --output baseline.toml",
+        "quietus gate report.json --policy ci/gate.toml --baseline baseline.toml",
+        "quietus report render report.json --baseline baseline.toml --format markdown --output comment.md",
         "ci/test",
     ];
     assert_eq!(commands(), known, "a command of the README changed: test it here too");

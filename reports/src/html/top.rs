@@ -2,7 +2,7 @@
 
 use super::markup::Html;
 use crate::model::{Guarantee, Level, Report, Verdict};
-use crate::phrases::{level, sum, why_inconclusive};
+use crate::phrases::{level, sum_of, why_inconclusive};
 
 /// More than this are left to the JSON report.
 const MOST_LISTED: usize = 40;
@@ -37,7 +37,7 @@ pub(super) fn header(page: &mut Html, report: &Report) {
     if report.verdict == Verdict::Inconclusive {
         page.raw(why_inconclusive(report)).raw("; ");
     }
-    page.text(&sum(&report.totals)).raw("</span></p>\n");
+    page.text(&sum_of(report)).raw("</span></p>\n");
     facts(page, report);
     not_audited(page, &report.guarantee);
     page.raw("</header>\n");

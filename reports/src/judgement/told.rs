@@ -26,11 +26,14 @@ impl Judgement {
                 let _infallible = writeln!(text, "fixed: {}", one_line(known));
             }
         }
-        text.push_str(&self.verdict_line());
+        text.push_str(&self.headline());
+        text.push('\n');
         text
     }
 
-    fn verdict_line(&self) -> String {
+    /// What it comes to, in one line.
+    #[must_use]
+    pub fn headline(&self) -> String {
         let counts = self.compared.as_ref().map(|compared| {
             format!(": {} new, {} known, {} fixed", compared.new.len(), compared.known.len(), compared.fixed.len())
         });
@@ -39,7 +42,7 @@ impl Judgement {
             Verdict::Findings => "the gate fails",
             Verdict::Inconclusive => "the gate is inconclusive: not everything could be judged",
         };
-        format!("{word}{}\n", counts.unwrap_or_default())
+        format!("{word}{}", counts.unwrap_or_default())
     }
 }
 

@@ -62,7 +62,7 @@ fn hostile_strings() {
 fn what_does_not_fit_is_left_out_whole_and_counted() {
     let findings = (0..40).map(|i| sample::finding(Code::TempFile, &format!("/a/{i}"), &["start"])).collect();
     let report = sample::report(vec![sample::run(vec![sample::trial(0, "start")], findings)]);
-    let options = MarkdownOptions { most_bytes: 6_000, compared: None };
+    let options = MarkdownOptions { most_bytes: 6_000, ..MarkdownOptions::default() };
     let text = render_markdown(&report, &options);
     let shown = text.matches("\n### ").count();
     assert!((3..40).contains(&shown), "{shown}");
@@ -115,9 +115,26 @@ proptest! {
         let mut report = sample::hostile(&text);
         let findings = report.runs[0].findings.clone();
         report.runs[0].findings = findings.into_iter().cycle().take(3 * times).collect();
-        let options = MarkdownOptions { most_bytes, compared: Some(compared(&text)) };
+        let options = MarkdownOptions { most_bytes, compared: Some(compared(&text)), judgement: None };
         let out = render_markdown(&report, &options);
         prop_assert!(out.len() <= most_bytes);
         prop_assert_eq!(shape(&out).iter().filter(|it| *it == "html").count() % 2, 0);
     }
+}
+
+#[test]
+fn what_a_gate_said_stands_on_top() {
+    let mut report = sample::rich();
+    report.runs[0].scenario = "@team [x](y)".to_owned();
+    let policy = crate::Policy::read(
+        "min_coverage = 1.0\n[[allow]]\ncode = \"temp-file\"\nreason = \"see #12\"\nexpires = \"2026-01-02\"\n",
+    )
+    .expect("a policy");
+    let baseline = crate::Baseline::default();
+    let judgement = crate::judge(&report, &policy, Some(&baseline), jiff::civil::date(2026, 1, 1));
+    let compared = judgement.compared.clone();
+    let options = MarkdownOptions { compared, judgement: Some(judgement), ..MarkdownOptions::default() };
+    let text = render_markdown(&report, &options);
+    let top: Vec<&str> = text.lines().take(16).collect();
+    insta::assert_snapshot!(top.join("\n"));
 }
