@@ -5,7 +5,7 @@
 //! 1. A finding that nothing accepts, of at least the severity of the gate (and
 //!    above note), makes the verdict [`Verdict::Findings`], unless it was run again
 //!    and never came.
-//! 2. A run without trials, a run in which fewer than half of the trials reached
+//! 2. A run that is in doubt ([`Run::doubt`]), a run without trials, a run in which fewer than half of the trials reached
 //!    their point, and a run with an inconclusive trial that is not informational,
 //!    is [`Verdict::Inconclusive`].
 //!    Of a shard without trials others judge, as long as they have some.
@@ -51,6 +51,9 @@ impl Gate {
     pub fn judge_run(self, run: &Run) -> Verdict {
         if run.findings.iter().any(|finding| self.stops(finding)) {
             return Verdict::Findings;
+        }
+        if run.doubt.is_some() {
+            return Verdict::Inconclusive;
         }
         // What there is to judge lies in other shards.
         if run.trials.is_empty() && run.elsewhere > 0 {

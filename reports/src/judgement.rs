@@ -30,7 +30,39 @@ pub struct Judgement {
     pub compared: Option<Compared>,
 }
 
+/// Why a finding of a report fails nothing under a gate.
+const KNOWN: &str = "known from the baseline";
+const LET_PASS: &str = "let pass by the policy";
+
 impl Judgement {
+    /// The report as this judgement has it, for forms that only know a report: what fails is an
+    /// error, and all else that would count is accepted, with the reason.
+    #[must_use]
+    pub fn applied_to(&self, report: &Report) -> Report {
+        let mut judged = report.clone();
+        for run in &mut judged.runs {
+            for finding in &mut run.findings {
+                let is = |(scenario, other): &&(String, Finding)| {
+                    *scenario == run.scenario && other.fingerprint == finding.fingerprint
+                };
+                if self.failing.iter().any(|failing| is(&failing)) {
+                    finding.severity = Severity::Error;
+                } else if finding.severity == Severity::Error && finding.accepted.is_none() {
+                    let is = |known: &Known| known.scenario == run.scenario && known.fingerprint == finding.fingerprint;
+                    let known = self.compared.as_ref().is_some_and(|compared| compared.known.iter().any(is));
+                    finding.accepted = Some(if known { KNOWN } else { LET_PASS }.to_owned());
+                }
+            }
+            run.verdict = match crate::Gate::default().judge_run(run) {
+                Verdict::Clean if run.verdict == Verdict::Inconclusive => Verdict::Inconclusive,
+                verdict => verdict,
+            };
+        }
+        judged.totals = crate::Totals::of(&judged.runs);
+        judged.verdict = self.verdict;
+        judged
+    }
+
     /// 0 passes, 1 fails, 3 inconclusive.
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
@@ -115,7 +147,8 @@ pub fn judge(report: &Report, policy: &Policy, baseline: Option<&Baseline>, toda
 }
 
 /// Whether a run could be judged: what was found in it says nothing about that.
-pub(crate) fn is_judged(run: &Run) -> bool {
+#[must_use]
+pub fn is_judged(run: &Run) -> bool {
     let gate = crate::Gate::default();
     let by_trials = match gate.judge_run(run) {
         Verdict::Findings => gate.judge_run(&Run { findings: Vec::new(), map: None, ..run.clone() }),

@@ -70,8 +70,8 @@ pub use map::{Life, MappedWindow, WindowMap};
 pub use markdown::{MarkdownOptions, render_markdown};
 pub use merge::{MergeError, merge};
 pub use model::{
-    AgentKind, Control, Finding, Format, Guarantee, Host, Level, Moment, NotAudited, Origin, Outcome, Report, Run,
-    Severity, Totals, Trial, Verdict, Windows,
+    AgentKind, Control, Doubt, Finding, Format, Guarantee, Host, Level, Moment, NotAudited, Origin, Outcome, Report,
+    Run, Severity, Totals, Trial, Verdict, Windows,
 };
 pub use place::Place;
 pub use policy::{Policy, PolicyError};

@@ -273,6 +273,7 @@ fn unite(run: &mut Run, other: Run) -> Result<(), MergeError> {
     if other.verdict == Verdict::Inconclusive {
         run.verdict = other.verdict;
     }
+    run.doubt = run.doubt.or(other.doubt);
     run.trials.extend(other.trials);
     run.elsewhere = u32::try_from(total.saturating_sub(run.trials.len())).unwrap_or(u32::MAX);
     let mut known: BTreeMap<String, usize> =

@@ -131,8 +131,24 @@ pub struct Run {
     pub findings: Vec<Finding>,
     /// What a reader of this run has to know, a sentence each.
     pub notes: Vec<String>,
+    /// Why it would not be clean though nothing was found: the agent fails undisturbed, or the
+    /// run was broken off. Absent when nothing speaks against that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<Doubt>,
     /// Verdict of this run, under the gate that was in force.
     pub verdict: Verdict,
+}
+
+/// Why a run in which nothing is found is not clean. A note of the run says more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Doubt {
+    /// Undisturbed, the agent fails: it shows how it fails, not how it is terminated.
+    FailsUndisturbed,
+    /// The agent is refused what it does by itself, since it is traced.
+    Refused,
+    /// The run was interrupted or killed.
+    BrokenOff,
 }
 
 /// What sort of program the agent is.

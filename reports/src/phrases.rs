@@ -6,7 +6,7 @@
 
 use crate::confirmed::{Confirmed, Reproduction};
 use crate::escape::escape_terminal;
-use crate::model::{AgentKind, Finding, Guarantee, Level, Origin, Report, Totals, Verdict};
+use crate::model::{AgentKind, Doubt, Finding, Guarantee, Level, Origin, Report, Totals, Verdict};
 
 /// `1 trial`, `2 trials`.
 pub(crate) fn counted(count: u32, one: &str, many: &str) -> String {
@@ -143,6 +143,8 @@ pub(crate) fn why_inconclusive(report: &Report) -> &'static str {
     let is_judged = totals.trials > 0 && totals.inconclusive == 0 && 2 * totals.missed <= totals.trials;
     if report.runs.is_empty() {
         "nothing was run"
+    } else if report.runs.iter().any(|run| run.doubt == Some(Doubt::BrokenOff)) {
+        "it was broken off"
     } else if is_judged && report.runs.iter().all(|run| run.verdict != Verdict::Inconclusive) && report.shards.is_some()
     {
         "shards are missing"

@@ -52,6 +52,7 @@ fn run(run: &Run, workspace: &str) -> Run {
         windows: None,
         map: None,
         elsewhere: 0,
+        doubt: None,
         trials: Vec::new(),
         findings,
         notes: Vec::new(),

@@ -46,6 +46,7 @@ pub(crate) fn run(trials: Vec<Trial>, findings: Vec<Finding>) -> Run {
         windows: Some(Windows { total: 36, covered: 34, missed: 2 }),
         map: None,
         elsewhere: 0,
+        doubt: None,
         trials,
         findings,
         notes: vec![],

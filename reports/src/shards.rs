@@ -143,7 +143,8 @@ impl Division {
         let mut durations: BTreeMap<String, u64> = BTreeMap::new();
         for run in &before.runs {
             for trial in &run.trials {
-                let place = if trial.window.is_some() { &trial.point } else { &trial.label };
+                let is_asked_for = run.strategy == "script" && trial.label != "regression";
+                let place = if trial.window.is_some() || is_asked_for { &trial.point } else { &trial.label };
                 let duration = durations.entry(unit(&run.scenario, place)).or_default();
                 *duration = duration.saturating_add(trial.duration_us);
             }

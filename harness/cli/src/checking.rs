@@ -5,6 +5,7 @@ use crate::args::{
     StdinArgument, TerminateArguments,
 };
 use crate::exit::{Exit, Failure};
+use crate::journal::Next;
 use crate::output;
 use crate::progress::Shown;
 use quietus::driver::{Driver, Interrupt};
@@ -37,7 +38,10 @@ pub(crate) fn run(arguments: CheckArguments, interrupt: &Interrupt) -> Result<Ex
     wanted.timelines = output::is_kept(&arguments.output);
     let driver = driver(&wanted, guarantee, &shown)?;
     let started = jiff::Zoned::now();
-    shown.journal(|journal| journal.next(None, report(Vec::new(), driver.guarantee(), &started)));
+    shown.journal(|journal| {
+        let report = report(Vec::new(), driver.guarantee(), &started);
+        journal.next(Next { key: None, report, replay: wanted.replay.clone() });
+    });
     let run = check(&*driver, &wanted, interrupt, &shown);
     shown.finish();
     let run = run?;

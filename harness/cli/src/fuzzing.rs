@@ -4,6 +4,7 @@ use crate::args::FuzzArguments;
 use crate::checking;
 use crate::corpus::Corpus;
 use crate::exit::{Exit, Failure};
+use crate::journal::Next;
 use crate::live::Live;
 use crate::progress::Shown;
 use crate::{output, scenarios};
@@ -37,7 +38,10 @@ pub(crate) fn run(arguments: &FuzzArguments, interrupt: &Interrupt) -> Result<Ex
     wanted.fuzz.corpus = corpus.as_ref().map(Corpus::plans).unwrap_or_default();
     let live = Live::new(&shown, corpus);
     let started = jiff::Zoned::now();
-    shown.journal(|journal| journal.next(None, quietus::explore::report(Vec::new(), driver.guarantee(), &started)));
+    shown.journal(|journal| {
+        let report = quietus::explore::report(Vec::new(), driver.guarantee(), &started);
+        journal.next(Next { key: None, report, replay: wanted.replay.clone() });
+    });
     let run = check(&*driver, &wanted, interrupt, &live);
     shown.finish();
     let run = run?;

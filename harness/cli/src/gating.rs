@@ -6,7 +6,7 @@ use crate::exit::{Exit, Failure};
 use crate::output::{self, Looks};
 use crate::rendering::render;
 use crate::reporting::{MOST_OF_A_REPORT, baseline, report};
-use quietus_reports::{MarkdownOptions, Policy, judge, render_markdown};
+use quietus_reports::{MarkdownOptions, Policy, judge, render_markdown, to_json};
 use std::path::Path;
 
 pub(crate) fn run(arguments: &GateArguments) -> Result<Exit, Failure> {
@@ -19,6 +19,7 @@ pub(crate) fn run(arguments: &GateArguments) -> Result<Exit, Failure> {
     let baseline = arguments.baseline.as_deref().map(baseline).transpose()?;
     let day = today().parse().map_err(|_| Failure::usage("[quietus internal bug] today is no day"))?;
     let judgement = judge(&report, &policy, baseline.as_ref(), day);
+    let judged = judgement.applied_to(&report);
     let looks = Looks { color: arguments.written.color, verbose: arguments.written.verbose };
     output::write_all(plan, looks, &|format, human| match format {
         FormatArgument::Human => judgement.told(),
@@ -30,7 +31,8 @@ pub(crate) fn run(arguments: &GateArguments) -> Result<Exit, Failure> {
                 ..MarkdownOptions::default()
             },
         ),
-        other => render(&report, judgement.compared.as_ref(), other, human),
+        FormatArgument::Json => to_json(&report),
+        other => render(&judged, judgement.compared.as_ref(), other, human),
     })?;
     Ok(Exit::Gate(judgement.exit_code()))
 }

@@ -11,12 +11,22 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+/// What stands around a run.
+pub(crate) struct Next {
+    /// What is run; none for a bare command.
+    pub(crate) key: Option<String>,
+    /// The report without runs.
+    pub(crate) report: Report,
+    /// The command line that replays a token, up to the token and after it.
+    pub(crate) replay: (String, String),
+}
+
 /// A journal that is written: each trial is in it once it has ended.
 pub(crate) struct Journal {
     path: PathBuf,
     file: File,
     /// What stands around the next run.
-    next: Option<(Option<String>, Report)>,
+    next: Option<Next>,
     failed: Option<std::io::Error>,
 }
 
@@ -42,14 +52,14 @@ impl Journal {
         }
     }
 
-    /// Says what stands around the next run: its key and the report without runs.
-    pub(crate) fn next(&mut self, key: Option<String>, report: Report) {
-        self.next = Some((key, report));
+    /// Says what stands around the next run.
+    pub(crate) fn next(&mut self, next: Next) {
+        self.next = Some(next);
     }
 
     pub(crate) fn begin(&mut self, run: &Run) {
-        if let Some((key, report)) = self.next.take() {
-            self.add(&Entry::Begin { key, report: Cow::Owned(report), run: Cow::Borrowed(run) });
+        if let Some(Next { key, report, replay }) = self.next.take() {
+            self.add(&Entry::Begin { key, report: Cow::Owned(report), run: Cow::Borrowed(run), replay });
         }
     }
 
@@ -70,6 +80,9 @@ impl Journal {
     }
 }
 
+/// How a journal begins.
+pub(crate) const FIRST: &str = "{\"begin\"";
+
 /// The runs of a journal.
 pub(crate) fn read(path: &Path) -> Result<Vec<Journaled>, Failure> {
     let text = output::read_text(path, MOST_OF_A_REPORT)?;
@@ -79,7 +92,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Journaled>, Failure> {
 /// The report of a file that is a journal; none where it is something else.
 pub(crate) fn report(path: &Path) -> Result<Option<Report>, Failure> {
     let text = output::read_text(path, MOST_OF_A_REPORT)?;
-    if !text.starts_with("{\"begin\"") {
+    if !text.starts_with(FIRST) {
         return Ok(None);
     }
     let runs =

@@ -39,7 +39,8 @@ pub(crate) fn read_text(path: &Path, most: u64) -> Result<String, Failure> {
     let file = std::fs::File::from(file);
     let metadata = file.metadata().map_err(|error| failed(error.to_string()))?;
     if !metadata.is_file() {
-        return Err(failed("it is not a regular file".to_owned()));
+        let what = if metadata.is_dir() { "it is a directory" } else { "it is not a regular file" };
+        return Err(failed(what.to_owned()));
     }
     let mut text = String::new();
     let read = file.take(most + 1).read_to_string(&mut text).map_err(|error| failed(error.to_string()))?;

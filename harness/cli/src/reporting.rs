@@ -6,6 +6,7 @@ use crate::journal;
 use crate::output::{self, Looks};
 use crate::rendering::render;
 use quietus_reports::escape::escape_terminal;
+use quietus_reports::judgement::is_judged;
 use quietus_reports::{Baseline, Known, Report, Verdict, from_json, merge, to_json};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -25,7 +26,13 @@ pub(crate) fn run(command: &ReportCommand) -> Result<Exit, Failure> {
 /// Reads a report.
 pub(crate) fn report(path: &Path) -> Result<Report, Failure> {
     let text = output::read_text(path, MOST_OF_A_REPORT)?;
-    from_json(&text).map_err(|error| Failure::usage(format!("{} is not a report: {error}", path.display())))
+    let shown = path.display();
+    if text.starts_with(journal::FIRST) {
+        return Err(Failure::usage(format!("{shown} is a journal, and a report is needed"))
+            .with_help(format!("quietus report render {shown} --format json --output report.json")));
+    }
+    from_json(text.strip_prefix('\u{feff}').unwrap_or(&text))
+        .map_err(|error| Failure::usage(format!("{shown} cannot be read as a report: {error}")))
 }
 
 /// Reads a baseline, or takes that of a report.
@@ -101,8 +108,13 @@ fn known(arguments: &BaselineArguments) -> Result<Exit, Failure> {
     let report = report(&arguments.report)?;
     if let Some(shards) = &report.shards {
         let missing: Vec<String> = shards.missing().iter().map(ToString::to_string).collect();
-        return Err(Failure::usage(format!("the report is a part: shards {} are missing", missing.join(", ")))
+        let (word, is) = if missing.len() == 1 { ("shard", "is") } else { ("shards", "are") };
+        return Err(Failure::usage(format!("the report is a part: {word} {} {is} missing", missing.join(", ")))
             .with_help("merge all shards first: `quietus report merge`"));
+    }
+    for run in report.runs.iter().filter(|run| !is_judged(run)) {
+        let name = escape_terminal(&run.scenario);
+        output::complain(&format!("{name} is inconclusive: what is not found in it may be there all the same"));
     }
     put(&arguments.output, &Baseline::of(&report).write())?;
     Ok(Exit::Gate(0))

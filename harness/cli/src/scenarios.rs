@@ -52,7 +52,8 @@ pub(crate) fn run(arguments: &RunArguments, interrupt: &Interrupt) -> Result<Exi
         guarantee = Some(weaker(guarantee, driver.guarantee()));
         let key = key(one, division.as_ref());
         let about = with_shards(report(Vec::new(), driver.guarantee(), &started), division.as_ref());
-        shown.journal(|journal| journal.next(Some(key.clone()), about));
+        let replay = wanted.replay.clone();
+        shown.journal(|journal| journal.next(journal::Next { key: Some(key.clone()), report: about, replay }));
         let before = resumed.take(&key);
         if let Some(run) = before.as_ref().filter(|before| before.is_over).map(|before| before.run.clone()) {
             runs.push(run);
@@ -89,6 +90,7 @@ pub(crate) fn run(arguments: &RunArguments, interrupt: &Interrupt) -> Result<Exi
         }
         runs.push(run);
     }
+    resumed.complain_if_useless(arguments);
     let guarantee = guarantee.ok_or_else(|| Failure::usage("interrupted before the first scenario"))?;
     let report = with_shards(report(runs, guarantee, &started), division.as_ref());
     output::write(&report, &arguments.output)?;
@@ -113,19 +115,30 @@ fn key(one: &Loaded, division: Option<&Division>) -> String {
 }
 
 /// What an earlier run had done.
-struct Resumed(Vec<Journaled>);
+struct Resumed {
+    runs: Vec<Journaled>,
+    /// Whether something of it was of use.
+    used: bool,
+}
 
 impl Resumed {
     /// From the journal. Where there is none, nothing was done.
     fn read(arguments: &RunArguments) -> Result<Self, Failure> {
         let path = arguments.output.journal.as_ref().filter(|path| arguments.resume && path.exists());
-        Ok(Self(path.map(|path| journal::read(path)).transpose()?.unwrap_or_default()))
+        Ok(Self { runs: path.map(|path| journal::read(path)).transpose()?.unwrap_or_default(), used: false })
+    }
+
+    fn complain_if_useless(&self, arguments: &RunArguments) {
+        if let Some(path) = arguments.output.journal.as_ref().filter(|_| !self.used && !self.runs.is_empty()) {
+            output::complain(&format!("{} holds nothing of these scenarios: everything was run", path.display()));
+        }
     }
 
     /// What was done of this, the last time.
     fn take(&mut self, key: &str) -> Option<Journaled> {
-        let place = self.0.iter().rposition(|run| run.key.as_deref() == Some(key))?;
-        Some(self.0.swap_remove(place))
+        let place = self.runs.iter().rposition(|run| run.key.as_deref() == Some(key))?;
+        self.used = true;
+        Some(self.runs.remove(place))
     }
 }
 
@@ -142,6 +155,7 @@ fn elsewhere(wanted: &Check) -> Run {
     Run {
         strategy: "fuzz".to_owned(),
         elsewhere: 1,
+        doubt: None,
         notes: Vec::new(),
         verdict: Verdict::Clean,
         ..inconclusive(wanted, String::new())
@@ -158,6 +172,7 @@ fn inconclusive(wanted: &Check, why: String) -> Run {
         windows: None,
         map: None,
         elsewhere: 0,
+        doubt: None,
         trials: Vec::new(),
         findings: Vec::new(),
         notes: vec![format!("the control gave no ground to judge by: {why}")],

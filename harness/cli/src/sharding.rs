@@ -24,12 +24,14 @@ pub(crate) fn division(arguments: &RunArguments, quiet: bool) -> Result<Option<D
             None => (None, None),
         },
     };
+    // What is named is read, whether or not it is needed.
+    let before = arguments.timings.as_deref().map(reporting::report).transpose()?;
     let Some(shard) = shard.filter(|shard| shard.total() > 1) else { return Ok(None) };
     if let Some(from) = from.filter(|_| !quiet) {
         output::complain(&format!("shard {shard}, from {from}; --shard 1/1 runs everything"));
     }
-    Ok(Some(match &arguments.timings {
-        Some(path) => Division::balanced(shard, &reporting::report(path)?),
+    Ok(Some(match &before {
+        Some(report) => Division::balanced(shard, report),
         None => Division::by_hash(shard),
     }))
 }

@@ -3,6 +3,7 @@
 use crate::args::{SecondArgument, SweepArguments};
 use crate::checking;
 use crate::exit::{Exit, Failure};
+use crate::journal::Next;
 use crate::progress::Shown;
 use crate::{output, scenarios};
 use quietus::driver::{Driver, Interrupt};
@@ -18,7 +19,10 @@ pub(crate) fn run(arguments: SweepArguments, interrupt: &Interrupt) -> Result<Ex
     wanted.exhaustive = arguments.exhaustive;
     wanted.second = arguments.second.map(SecondArgument::meaning).or(wanted.second);
     let started = jiff::Zoned::now();
-    shown.journal(|journal| journal.next(None, quietus::explore::report(Vec::new(), driver.guarantee(), &started)));
+    shown.journal(|journal| {
+        let report = quietus::explore::report(Vec::new(), driver.guarantee(), &started);
+        journal.next(Next { key: None, report, replay: wanted.replay.clone() });
+    });
     let run = check(&*driver, &wanted, interrupt, &shown);
     shown.finish();
     let run = run?;

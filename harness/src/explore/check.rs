@@ -18,7 +18,7 @@ use crate::model::{Injection, PointSpec, Stdin, TrialPlan};
 use crate::scenario::{Allow, Kind, RecoverSpec, Second, Strategy};
 use crate::service::{Service, unknown};
 use crate::state::Oracle;
-use quietus_reports::{Division, Outcome, Run, Trial};
+use quietus_reports::{Division, Doubt, Outcome, Run, Trial};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -221,7 +221,11 @@ pub fn check(
     progress.begun(&blank(&runner, &learned));
     let course = Course { runner: &runner, learned: &learned, rules: &rules, jobs, go_on: &go_on, progress };
     if check.chosen_by() == Strategy::Fuzz {
-        return Ok(fuzz(course));
+        let mut run = fuzz(course);
+        if interrupt.is_raised() {
+            broken_off(&mut run);
+        }
+        return Ok(run);
     }
     let (aimed, unswept) = plans(&runner, &learned, progress)?;
     let (aimed, elsewhere) = divided(check, aimed);
@@ -233,12 +237,22 @@ pub fn check(
         let why = if interrupt.is_raised() { "interrupted" } else { "the budget was used up" };
         about_trials.push(format!("{} of {count} trials were not run: {why}", count - tried.len()));
     }
+    let made = tried.len();
     let mut run = Run { elsewhere, ..conclude(course, tried, about_trials, &mut |_| {}) };
+    if made < count && interrupt.is_raised() {
+        broken_off(&mut run);
+    }
     // Where other shards have all trials, they judge.
     if count == 0 && elsewhere > 0 {
         run.verdict = quietus_reports::Gate::default().judge_run(&run);
     }
     Ok(run)
+}
+
+/// What was not looked at may hold anything.
+fn broken_off(run: &mut Run) {
+    run.doubt = run.doubt.or(Some(Doubt::BrokenOff));
+    run.verdict = quietus_reports::Gate::default().judge_run(run);
 }
 
 /// The trials that fall to this shard, with their places in the whole run, and how many there
@@ -256,7 +270,8 @@ fn divided(check: &Check, mut aimed: Vec<Aimed>) -> (Vec<Aimed>, u32) {
     aimed.retain(|aimed| {
         let (planned, point) = (&aimed.planned, aimed.planned.plan.point_text());
         // What was chosen by how long the control took has another address on each machine.
-        let place = if aimed.window.is_some() { &point } else { &planned.label };
+        let is_asked_for = !check.trials.is_empty() && planned.label != "regression";
+        let place = if aimed.window.is_some() || is_asked_for { &point } else { &planned.label };
         division.takes(&check.name, place)
     });
     let elsewhere = u32::try_from(all - aimed.len()).unwrap_or(u32::MAX);
@@ -271,19 +286,21 @@ fn told_first(aimed: &Aimed) -> (bool, Option<usize>) {
 /// Runs these trials; those of windows that were missed once more, where they are now.
 fn run_all(course: Course<'_>, aimed: Vec<Aimed>) -> Vec<Tried> {
     let Course { runner, learned, jobs, go_on, progress, .. } = course;
-    let planned: Vec<Planned> = aimed.iter().map(|aimed| aimed.planned.clone()).collect();
     let done = Done::of(runner);
-    let work = |index: usize, planned: &Planned| {
-        if let Some((trial, found)) = done.take(&planned.plan) {
-            progress.trial(&trial, &found);
-            return (planned.clone(), trial, found);
-        }
-        let (planned, record) = run_with_retry(runner, planned, learned);
-        let (trial, found) = told(index, &planned, record.as_ref(), runner, learned, course.rules);
+    let work = |index: usize, aimed: &Aimed| {
+        let (planned, mut trial, found) = done.take(&aimed.planned.plan).map_or_else(
+            || {
+                let (planned, record) = run_with_retry(runner, &aimed.planned, learned);
+                let (trial, found) = told(index, &planned, record.as_ref(), runner, learned, course.rules);
+                (planned, trial, found)
+            },
+            |(trial, found)| (aimed.planned.clone(), trial, found),
+        );
+        trial.window = aimed.window.and_then(|number| u32::try_from(number).ok());
         progress.trial(&trial, &found);
         (planned, trial, found)
     };
-    let mut results = in_parallel(&planned, jobs, go_on, &work);
+    let mut results = in_parallel(&aimed, jobs, go_on, &work);
     let missed: Vec<(usize, usize, &Planned)> = results
         .iter()
         .zip(&aimed)
@@ -298,8 +315,13 @@ fn run_all(course: Course<'_>, aimed: Vec<Aimed>) -> Vec<Tried> {
             missed.iter().map(|(_, window, planned)| (*window, *planned)).collect();
         progress.control("undisturbed, once more: some windows were missed");
         let moved = addressed_again(runner, learned, &of_windows);
-        let plans: Vec<Planned> = moved.iter().map(|(_, planned)| planned.clone()).collect();
-        let retried = in_parallel(&plans, jobs, go_on, &work);
+        let again = |(window, planned): &(usize, Planned)| Aimed {
+            planned: planned.clone(),
+            window: Some(*window),
+            predicted: None,
+            index: None,
+        };
+        let retried = in_parallel(&moved.iter().map(again).collect::<Vec<_>>(), jobs, go_on, &work);
         for ((window, planned), result) in moved.iter().zip(retried) {
             let place = missed
                 .iter()

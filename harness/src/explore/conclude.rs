@@ -15,7 +15,7 @@ use crate::audit::{Found, Rules};
 use crate::model::{Injection, Token, TrialPlan};
 use crate::scenario::{Kind, Strategy};
 use crate::trial::Outcome;
-use quietus_reports::{AgentKind, Finding, Run, Severity, Trial, Verdict, Windows};
+use quietus_reports::{AgentKind, Doubt, Finding, Run, Severity, Trial, Verdict, Windows};
 use std::collections::BTreeSet;
 
 /// What all that follows the controls has in common.
@@ -126,10 +126,9 @@ pub(super) fn conclude(
     }
     let mut run = Run { trials, findings, notes, ..blank(runner, learned) };
     run.windows = run.map.as_ref().map(|map| Windows::of(map, &run.trials));
-    run.verdict = match quietus_reports::Gate::default().judge_run(&run) {
-        Verdict::Clean if fails.is_some() || is_another => Verdict::Inconclusive,
-        verdict => verdict,
-    };
+    let undisturbed = fails.map(|_| Doubt::FailsUndisturbed);
+    run.doubt = undisturbed.or(is_another.then_some(Doubt::Refused));
+    run.verdict = quietus_reports::Gate::default().judge_run(&run);
     run
 }
 
@@ -145,6 +144,7 @@ pub(super) fn blank(runner: &Runner<'_>, learned: &Learned) -> Run {
         windows: None,
         map: learned.map.as_ref().filter(|_| runner.maps()).map(told_map),
         elsewhere: 0,
+        doubt: None,
         trials: Vec::new(),
         findings: Vec::new(),
         notes: Vec::new(),

@@ -8,7 +8,7 @@ use super::gather::Gatherer;
 use super::plan::Planned;
 use crate::audit::Found;
 use crate::model::Token;
-use quietus_reports::{Format, Gate, Report, Run, Totals, Trial, Verdict, Windows};
+use quietus_reports::{Doubt, Format, Gate, Report, Run, Totals, Trial, Windows};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -26,6 +26,8 @@ pub enum Entry<'a> {
         report: Cow<'a, Report>,
         /// The run so far, without trials.
         run: Cow<'a, Run>,
+        /// The command line that replays a token, up to the token and after it.
+        replay: (String, String),
     },
     /// A trial has ended.
     Trial {
@@ -51,6 +53,8 @@ pub struct Journaled {
     pub report: Report,
     /// The run: whole, or without trials and findings.
     pub run: Run,
+    /// The command line that replays a token, up to the token and after it.
+    pub replay: (String, String),
     /// The trials that had ended, where the run is not over.
     pub trials: Vec<(Trial, Vec<Found>)>,
     /// Whether it is over.
@@ -80,7 +84,7 @@ pub fn read_journal(text: &str) -> Result<Vec<Journaled>, JournalError> {
         }
         let wrong = |why: String| JournalError { line: index + 1, why: quietus_reports::escape::escape_terminal(&why) };
         match serde_json::from_str::<Entry<'static>>(line) {
-            Ok(Entry::Begin { key, report, run }) => {
+            Ok(Entry::Begin { key, report, run, replay }) => {
                 if report.format != Format::CURRENT {
                     return Err(wrong(format!(
                         "it is of format {}, and this version reads {}",
@@ -92,7 +96,7 @@ pub fn read_journal(text: &str) -> Result<Vec<Journaled>, JournalError> {
                 // One that goes on with another stands last, with all that was done before.
                 let before = runs.iter().position(|known| key.is_some() && known.key == key);
                 let trials = before.map(|place| runs.remove(place).trials).unwrap_or_default();
-                runs.push(Journaled { key, report, run, trials, is_over: false });
+                runs.push(Journaled { key, report, run, replay, trials, is_over: false });
             }
             Ok(Entry::Trial { trial, found }) => {
                 let run = runs.last_mut().filter(|run| !run.is_over);
@@ -139,8 +143,7 @@ impl Journaled {
         trials.sort_by_key(|trial| trial.index);
         let judged = trials.iter().filter(|trial| trial.outcome.reached()).count();
         let judged = u32::try_from(judged).unwrap_or(u32::MAX);
-        let command = crate::model::quote_all(self.run.agent.iter().map(std::ffi::OsStr::new));
-        let replay = |token: &Token| format!("quietus replay {token} -- {command}");
+        let replay = |token: &Token| format!("{}{token}{}", self.replay.0, self.replay.1);
         let findings = gatherer.finish(judged, &[], "", &replay);
         let mut run = Run { trials, findings, ..self.run };
         run.windows = run.map.as_ref().map(|map| Windows::of(map, &run.trials));
@@ -148,10 +151,8 @@ impl Journaled {
             "the run was broken off after {} trials: what was found was not run again",
             run.trials.len()
         ));
-        run.verdict = match Gate::default().judge_run(&run) {
-            Verdict::Findings => Verdict::Findings,
-            Verdict::Clean | Verdict::Inconclusive => Verdict::Inconclusive,
-        };
+        run.doubt = Some(Doubt::BrokenOff);
+        run.verdict = Gate::default().judge_run(&run);
         run
     }
 }

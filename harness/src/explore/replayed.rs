@@ -67,6 +67,7 @@ pub fn replay(
         windows: None,
         map: None,
         elsewhere: 0,
+        doubt: None,
         trials: vec![trial],
         findings,
         notes: Vec::new(),

@@ -426,6 +426,7 @@ impl Sweep<'_> {
             windows: None,
             map: None,
             elsewhere: 0,
+            doubt: None,
             trials: self.trials,
             findings,
             notes,

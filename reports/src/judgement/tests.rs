@@ -435,3 +435,33 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn forms_that_know_only_a_report_show_what_the_gate_says() {
+    let report = crate::sample::rich();
+    let day = jiff::civil::date(2026, 1, 1);
+    let baseline = Baseline::of(&report);
+    let judgement = judge(&report, &Policy::default(), Some(&baseline), day);
+    assert_eq!(judgement.verdict, Verdict::Clean);
+    let judged = judgement.applied_to(&report);
+    assert_eq!((judged.verdict, judged.totals.errors), (Verdict::Clean, 0));
+    assert!(crate::render_junit(&judged, crate::Gate::default()).contains("known from the baseline"));
+    let options = crate::AnnotationOptions::new("agent.py");
+    assert!(crate::render_annotations(&report, &options).contains("::error"));
+    assert!(!crate::render_annotations(&judged, &options).contains("::error"));
+    // What fails though it is less than an error is one there.
+    let policy = Policy::read("severity = \"warn\"").expect("a policy");
+    let judgement = judge(&report, &policy, None, day);
+    let judged = judgement.applied_to(&report);
+    assert_eq!(usize::try_from(judged.totals.errors).expect("few"), judgement.failing.len());
+    assert!(judged.totals.errors > report.totals.errors && judged.verdict == Verdict::Findings);
+}
+
+#[test]
+fn a_run_in_doubt_is_never_let_pass() {
+    let mut report = crate::sample::rich();
+    report.runs[0].doubt = Some(crate::Doubt::BrokenOff);
+    let baseline = Baseline::of(&report);
+    let judgement = judge(&report, &Policy::default(), Some(&baseline), jiff::civil::date(2026, 1, 1));
+    assert_eq!(judgement.verdict, Verdict::Inconclusive);
+}

@@ -187,6 +187,7 @@ fn a_shard_whose_control_failed_makes_the_run_inconclusive() {
         control: None,
         trials: vec![],
         elsewhere: 0,
+        doubt: None,
         notes: vec!["the control gave no ground to judge by".into()],
         verdict: Verdict::Inconclusive,
         ..shards[0].runs[0].clone()

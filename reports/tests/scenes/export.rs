@@ -223,6 +223,7 @@ fn swept() -> Run {
         windows: Some(Windows { total: 62, covered: 57, missed: 2 }),
         map: Some(map()),
         elsewhere: 0,
+        doubt: None,
         trials,
         findings,
         notes: vec!["two control runs differ in 3 events; those windows were merged".into()],

@@ -36,6 +36,7 @@ fn run(name: &str, strategy: &str, trials: Vec<Trial>, findings: Vec<Finding>) -
         windows: None,
         map: None,
         elsewhere: 0,
+        doubt: None,
         trials,
         findings,
         notes: vec![],

@@ -1,5 +1,5 @@
 use super::*;
-use quietus_reports::{AgentKind, Code, Guarantee, Host, Level, Outcome, Severity, json_line};
+use quietus_reports::{AgentKind, Code, Guarantee, Host, Level, Outcome, Severity, Verdict, json_line};
 
 fn report() -> Report {
     Report {
@@ -25,6 +25,7 @@ fn run(name: &str) -> Run {
         windows: None,
         map: None,
         elsewhere: 0,
+        doubt: None,
         trials: Vec::new(),
         findings: Vec::new(),
         notes: Vec::new(),
@@ -57,7 +58,8 @@ fn found() -> Found {
 
 fn begin(key: Option<&str>, name: &str) -> String {
     let (report, run) = (Cow::Owned(report()), Cow::Owned(run(name)));
-    json_line(&Entry::Begin { key: key.map(str::to_owned), report, run })
+    let replay = ("quietus replay ".to_owned(), " --scenario a.toml".to_owned());
+    json_line(&Entry::Begin { key: key.map(str::to_owned), report, run, replay })
 }
 
 fn ended(index: u32, found: Vec<Found>) -> String {
@@ -76,7 +78,8 @@ fn a_run_that_was_broken_off_is_told_as_far_as_it_came() {
         assert_eq!(run.findings.len(), 1);
         assert_eq!(run.trials[1].findings, [run.findings[0].fingerprint.clone()]);
         assert_eq!((run.findings[0].severity, run.findings[0].confirmed), (Severity::Error, None));
-        assert!(run.findings[0].replay.contains("quietus replay q1/at=time:1ms"));
+        let replay = "quietus replay q1/at=time:1ms/send=TERM/grace=5s --scenario a.toml";
+        assert_eq!(run.findings[0].replay, replay);
         assert!(run.notes[0].contains("broken off after 2 trials"), "{:?}", run.notes);
         assert_eq!(report.verdict, Verdict::Findings);
     }
