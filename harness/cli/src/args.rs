@@ -392,6 +392,9 @@ pub(crate) struct RunArguments {
     /// Run only scenarios whose name or path holds this text
     #[arg(long, value_name = "TEXT")]
     pub(crate) filter: Option<String>,
+    /// What must be in force, whatever the scenarios say
+    #[arg(long, value_enum)]
+    pub(crate) guarantee: Option<GuaranteeArgument>,
     /// Run one part of several, such as 2/4 [default: what CI says, or all]
     #[arg(long, value_name = "I/N")]
     pub(crate) shard: Option<Shard>,

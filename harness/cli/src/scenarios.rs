@@ -11,7 +11,7 @@ use crate::sharding;
 use quietus::driver::{Driver, DriverError, Interrupt};
 use quietus::explore::{Check, CheckError, Journaled, check, read_plans, regressions_beside, report, scenario_files};
 use quietus::model::quote_all;
-use quietus::scenario::{Scenario, Strategy, parse};
+use quietus::scenario::{GuaranteeWish, Scenario, Strategy, parse};
 use quietus_reports::fingerprint::digest;
 use quietus_reports::{AgentKind, Division, Guarantee, Level, Report, Run, Shards, Verdict};
 use std::path::{Path, PathBuf};
@@ -48,7 +48,8 @@ pub(crate) fn run(arguments: &RunArguments, interrupt: &Interrupt) -> Result<Exi
         wanted.jobs = checking::jobs(&arguments.runner);
         wanted.confirm = arguments.runner.confirm.unwrap_or(wanted.confirm);
         wanted.division.clone_from(&division);
-        let driver = driver_of(one, &wanted, &shown)?;
+        let wish = arguments.guarantee.map_or(one.scenario.cell.guarantee, GuaranteeWish::from);
+        let driver = checking::driver(&wanted, wish, &shown)?;
         guarantee = Some(weaker(guarantee, driver.guarantee()));
         let key = key(one, division.as_ref());
         let about = with_shards(report(Vec::new(), driver.guarantee(), &started), division.as_ref());
