@@ -90,7 +90,8 @@ pub(super) const ALL: &[Real] = &[
         kind: Kind::Server,
         truths: &[
             Truth {
-                at: "output:/SSH_AUTH_SOCK/",
+                // It says so before it has its handlers.
+                at: "idle",
                 send: "TERM",
                 does: "it removes its socket, and exits with 2 whatever happened",
                 leaves: &[("wrong-exit-status", "exit 2")],
