@@ -34,10 +34,26 @@ pub(super) fn held(learned: &Learned, plan: &TrialPlan) -> Option<Vec<Resource>>
 /// The window that begins at this point, or that the moment lies in.
 fn window_at<'a>(map: &'a Map, moments: Option<&[Moment]>, point: &SyscallPoint) -> Option<&'a Window> {
     let begins = |window: &&Window| window.opened.as_ref().is_some_and(|opening| opening.point == *point);
-    map.windows.iter().find(begins).or_else(|| {
+    let in_moments = || {
         let moment = moments?.iter().find(|moment| moment.point == *point)?;
         map.windows.get(map.window_of(moment))
-    })
+    };
+    map.windows.iter().find(begins).or_else(in_moments).or_else(|| only_one_alike(map, point))
+}
+
+/// The only window that begins so but for the pattern of the path: where two controls had a
+/// random name in part in common, a further one gives the window another address.
+fn only_one_alike<'a>(map: &'a Map, point: &SyscallPoint) -> Option<&'a Window> {
+    let plain = |point: &SyscallPoint| SyscallPoint { pattern: None, ..point.clone() };
+    let literal = |point: &SyscallPoint| Some(point.pattern.as_ref()?.split('*').next().unwrap_or_default().to_owned());
+    let (wanted, begins) = (plain(point), literal(point)?);
+    let is_alike = |other: &SyscallPoint| {
+        let same = literal(other).is_some_and(|other| other.starts_with(&begins) || begins.starts_with(&other));
+        same && plain(other) == wanted
+    };
+    let mut alike =
+        map.windows.iter().filter(|window| window.opened.as_ref().is_some_and(|opening| is_alike(&opening.point)));
+    alike.next().filter(|_| alike.next().is_none())
 }
 
 /// What is live in a window and is given back before the end.
