@@ -34,7 +34,7 @@ fn what_origins_say() {
 #[test]
 fn paths_with_spaces_colons_and_separators() {
     assert_eq!(places("my dir/a b.py:4 in f"), ["[my dir/a b.py] 4 (f)"]);
-    assert_eq!(places("C:/work/a.py:4 in f"), ["[C:/work/a.py] 4 (f)"]);
+    assert_eq!(places("C:/src/a.py:4 in f"), ["[C:/src/a.py] 4 (f)"]);
     assert_eq!(places("12:30/a.py:4"), ["[12:30/a.py] 4"]);
     assert_eq!(places("this or that/a.py:4 in f"), ["[this or that/a.py] 4 (f)"]);
     assert_eq!(places("a.py:4 in f or g"), ["[a.py] 4 (f or g)"]);

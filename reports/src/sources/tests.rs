@@ -26,7 +26,7 @@ fn paths_are_seen_from_the_root() {
 #[test]
 fn what_is_not_in_the_repository_is_shown_at_the_fallback() {
     let elsewhere =
-        ["/usr/lib/python3/x.py:4", "/work/a.py:4", "../a.py:4", "src/../../a.py:4", "/w/:4", "main in lib.so"];
+        ["/usr/lib/python3/x.py:4", "/srv/a.py:4", "../a.py:4", "src/../../a.py:4", "/w/:4", "main in lib.so"];
     for line in elsewhere.map(Some).into_iter().chain([None]) {
         assert_eq!(spots("/w", "/w/agents/a.toml", line), ["agents/a.toml:1"], "{line:?}");
     }
