@@ -125,10 +125,7 @@ pub fn judge(report: &Report, policy: &Policy, baseline: Option<&Baseline>, toda
                 .to_owned(),
         );
     }
-    if !missing.is_empty() {
-        let list: Vec<String> = missing.iter().map(ToString::to_string).collect();
-        warnings.push(format!("shards that are missing: {}", list.join(", ")));
-    }
+    warnings.extend(report.shards.as_ref().and_then(crate::Shards::told_missing));
     // The engine may know more than the runs show.
     let unjudged = report.verdict == Verdict::Inconclusive
         || report.runs.is_empty()

@@ -127,14 +127,10 @@ pub(crate) fn verdict(report: &Report) -> String {
 pub(crate) fn sum_of(report: &Report) -> String {
     let sum = sum(&report.totals);
     let Some(shards) = &report.shards else { return sum };
-    let list = |shards: &[u32]| shards.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let word = |shards: &[u32]| if shards.len() == 1 { "shard" } else { "shards" };
-    let missing = shards.missing();
-    if shards.present.len() == 1 {
-        format!("{sum}; shard {} of {} only", list(&shards.present), shards.total)
-    } else {
-        format!("{sum}; without {} {} of {}", word(&missing), list(&missing), shards.total)
+    if let [one] = shards.present.as_slice() {
+        return format!("{sum}; shard {one} of {} only", shards.total);
     }
+    shards.told_missing().map_or(sum.clone(), |missing| format!("{sum}; {missing}"))
 }
 
 /// Why a report is inconclusive.

@@ -58,6 +58,20 @@ impl<'de> Deserialize<'de> for Shards {
     }
 }
 
+impl Shards {
+    /// Which are missing, in words: `shard 2 of 4 is missing`. None where all are there.
+    #[must_use]
+    pub fn told_missing(&self) -> Option<String> {
+        let missing: Vec<String> = self.missing().iter().map(ToString::to_string).collect();
+        let (word, is) = match missing.len() {
+            0 => return None,
+            1 => ("shard", "is"),
+            _ => ("shards", "are"),
+        };
+        Some(format!("{word} {} of {} {is} missing", missing.join(", "), self.total))
+    }
+}
+
 /// One shard of several, as `2/4`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shard {

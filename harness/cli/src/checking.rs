@@ -9,7 +9,7 @@ use crate::journal::Next;
 use crate::output;
 use crate::progress::Shown;
 use quietus::driver::{Driver, Interrupt};
-use quietus::explore::{Check, DEFAULT_GRACE, Planned, check, report};
+use quietus::explore::{Check, DEFAULT_GRACE, Planned, Progress, check, report};
 use quietus::model::quote_all;
 use quietus::model::{Act, Injection, Point, PointSpec, Stdin, Step, TrialPlan};
 use quietus::scenario::{GuaranteeWish, Kind};
@@ -37,21 +37,33 @@ pub(crate) fn run(arguments: CheckArguments, interrupt: &Interrupt) -> Result<Ex
     let shown = Shown::choose(&arguments.output)?;
     wanted.timelines = output::is_kept(&arguments.output);
     let driver = driver(&wanted, guarantee, &shown)?;
+    let report = one_run(&*driver, &wanted, interrupt, &shown, &shown)?;
+    output::write(&report, &arguments.output)?;
+    shown.close()?;
+    Ok(finish(&report, interrupt))
+}
+
+/// Runs one check and reports it; the journal has its beginning and, unless it was interrupted,
+/// its end. `progress` is `shown` or leads there.
+pub(crate) fn one_run(
+    driver: &dyn Driver,
+    wanted: &Check,
+    interrupt: &Interrupt,
+    progress: &dyn Progress,
+    shown: &Shown,
+) -> Result<Report, Failure> {
     let started = jiff::Zoned::now();
     shown.journal(|journal| {
         let report = report(Vec::new(), driver.guarantee(), &started);
         journal.next(Next { key: None, report, replay: wanted.replay.clone() });
     });
-    let run = check(&*driver, &wanted, interrupt, &shown);
+    let run = check(driver, wanted, interrupt, progress);
     shown.finish();
     let run = run?;
     if !interrupt.is_raised() {
         shown.journal(|journal| journal.end(&run));
     }
-    let report = report(vec![run], driver.guarantee(), &started);
-    output::write(&report, &arguments.output)?;
-    shown.close()?;
-    Ok(finish(&report, interrupt))
+    Ok(report(vec![run], driver.guarantee(), &started))
 }
 
 /// Takes in how the agent is to be terminated.

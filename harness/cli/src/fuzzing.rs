@@ -4,12 +4,11 @@ use crate::args::FuzzArguments;
 use crate::checking;
 use crate::corpus::Corpus;
 use crate::exit::{Exit, Failure};
-use crate::journal::Next;
 use crate::live::Live;
 use crate::progress::Shown;
 use crate::{output, scenarios};
 use quietus::driver::{Driver, Interrupt};
-use quietus::explore::{Check, add_lines, check, regression, regressions_beside};
+use quietus::explore::{Check, add_lines, regression, regressions_beside};
 use quietus::scenario::Strategy;
 use quietus_reports::escape::escape_terminal;
 use quietus_reports::{Finding, Run, Severity};
@@ -37,18 +36,7 @@ pub(crate) fn run(arguments: &FuzzArguments, interrupt: &Interrupt) -> Result<Ex
     let corpus = if arguments.no_corpus { None } else { Some(Corpus::open(&wanted)?) };
     wanted.fuzz.corpus = corpus.as_ref().map(Corpus::plans).unwrap_or_default();
     let live = Live::new(&shown, corpus);
-    let started = jiff::Zoned::now();
-    shown.journal(|journal| {
-        let report = quietus::explore::report(Vec::new(), driver.guarantee(), &started);
-        journal.next(Next { key: None, report, replay: wanted.replay.clone() });
-    });
-    let run = check(&*driver, &wanted, interrupt, &live);
-    shown.finish();
-    let run = run?;
-    if !interrupt.is_raised() {
-        shown.journal(|journal| journal.end(&run));
-    }
-    let report = quietus::explore::report(vec![run], driver.guarantee(), &started);
+    let report = checking::one_run(&*driver, &wanted, interrupt, &live, &shown)?;
     output::write(&report, &arguments.output)?;
     shown.close()?;
     if let (Some(path), Some(run)) = (&arguments.scenario, report.runs.first()) {

@@ -80,22 +80,22 @@ impl Journal {
     }
 }
 
-/// How a journal begins.
-pub(crate) const FIRST: &str = "{\"begin\"";
+/// Whether a text is that of a journal, by its beginning.
+pub(crate) fn is_one(text: &str) -> bool {
+    text.starts_with("{\"begin\"")
+}
 
 /// The runs of a journal.
 pub(crate) fn read(path: &Path) -> Result<Vec<Journaled>, Failure> {
-    let text = output::read_text(path, MOST_OF_A_REPORT)?;
-    read_journal(&text).map_err(|error| Failure::usage(format!("{} cannot be read: {error}", path.display())))
+    of_text(&output::read_text(path, MOST_OF_A_REPORT)?, path)
 }
 
-/// The report of a file that is a journal; none where it is something else.
-pub(crate) fn report(path: &Path) -> Result<Option<Report>, Failure> {
-    let text = output::read_text(path, MOST_OF_A_REPORT)?;
-    if !text.starts_with(FIRST) {
-        return Ok(None);
-    }
-    let runs =
-        read_journal(&text).map_err(|error| Failure::usage(format!("{} cannot be read: {error}", path.display())))?;
-    Ok(journaled_report(runs))
+fn of_text(text: &str, path: &Path) -> Result<Vec<Journaled>, Failure> {
+    read_journal(text).map_err(|error| Failure::usage(format!("{} cannot be read: {error}", path.display())))
+}
+
+/// The report of a journal's text.
+pub(crate) fn report(text: &str, path: &Path) -> Result<Report, Failure> {
+    let nothing = || Failure::usage(format!("{} holds no run: it was broken off before the first", path.display()));
+    journaled_report(of_text(text, path)?).ok_or_else(nothing)
 }

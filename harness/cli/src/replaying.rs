@@ -5,14 +5,14 @@ use crate::checking;
 use crate::exit::{Exit, Failure};
 use crate::progress::Shown;
 use crate::timeline::timeline;
-use crate::{output, scenarios};
+use crate::{output, reporting, scenarios};
 use clap::Parser as _;
 use quietus::driver::{Driver, Interrupt};
 use quietus::explore::{Check, replay};
 use quietus::model::split_quoted;
 use quietus::model::{Token, TrialPlan};
 use quietus::scenario::GuaranteeWish;
-use quietus_reports::{Report, Severity, from_json};
+use quietus_reports::{Report, Severity};
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -46,9 +46,7 @@ fn recorded(given: ReplayArguments) -> Result<ReplayArguments, Failure> {
     if given.what.starts_with("q1/") || !path.exists() {
         return Ok(given);
     }
-    let text = output::read_text(path, MOST_OF_A_REPORT)?;
-    let report =
-        from_json(&text).map_err(|error| Failure::usage(format!("{} is not a report: {error}", path.display())))?;
+    let report = reporting::report(path)?;
     let (token, line) = choose(&report, given.finding.as_deref())?;
     if given.scenario.is_some() || !given.program.is_empty() {
         return Ok(ReplayArguments { what: token, ..given });
@@ -61,9 +59,6 @@ fn recorded(given: ReplayArguments) -> Result<ReplayArguments, Failure> {
             .with_help("give the token and `-- CMD …`, or --scenario FILE")),
     }
 }
-
-/// No report is larger than that.
-const MOST_OF_A_REPORT: u64 = 1 << 30;
 
 /// What is to be replayed, and against which agent.
 fn what(arguments: &ReplayArguments, shown: &Shown) -> Result<Replayable, Failure> {

@@ -7,7 +7,7 @@ use crate::output::{self, Looks};
 use crate::rendering::render;
 use quietus_reports::escape::escape_terminal;
 use quietus_reports::judgement::is_judged;
-use quietus_reports::{Baseline, Known, Report, Verdict, from_json, merge, to_json};
+use quietus_reports::{Baseline, Known, Report, Shards, Verdict, from_json, merge, to_json};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -26,13 +26,17 @@ pub(crate) fn run(command: &ReportCommand) -> Result<Exit, Failure> {
 /// Reads a report.
 pub(crate) fn report(path: &Path) -> Result<Report, Failure> {
     let text = output::read_text(path, MOST_OF_A_REPORT)?;
-    let shown = path.display();
-    if text.starts_with(journal::FIRST) {
+    if journal::is_one(&text) {
+        let shown = path.display();
         return Err(Failure::usage(format!("{shown} is a journal, and a report is needed"))
             .with_help(format!("quietus report render {shown} --format json --output report.json")));
     }
-    from_json(text.strip_prefix('\u{feff}').unwrap_or(&text))
-        .map_err(|error| Failure::usage(format!("{shown} cannot be read as a report: {error}")))
+    of_text(&text, path)
+}
+
+fn of_text(text: &str, path: &Path) -> Result<Report, Failure> {
+    from_json(text.strip_prefix('\u{feff}').unwrap_or(text))
+        .map_err(|error| Failure::usage(format!("{} is not a report: {error}", path.display())))
 }
 
 /// Reads a baseline, or takes that of a report.
@@ -52,28 +56,25 @@ fn put(path: &Path, text: &str) -> Result<(), Failure> {
 fn merged(arguments: &MergeArguments) -> Result<Exit, Failure> {
     let reports: Vec<Report> = arguments.reports.iter().map(|path| report(path)).collect::<Result<_, _>>()?;
     let merged = merge(reports).map_err(|error| Failure::usage(format!("these reports cannot be merged: {error}")))?;
-    let missing = merged.shards.as_ref().map(quietus_reports::Shards::missing).unwrap_or_default();
-    if let Some(shards) = merged.shards.as_ref().filter(|_| !missing.is_empty()) {
-        let list: Vec<String> = missing.iter().map(ToString::to_string).collect();
-        let (word, is) = if missing.len() == 1 { ("shard", "is") } else { ("shards", "are") };
-        let told = format!("{word} {} of {} {is} missing", list.join(", "), shards.total);
+    let missing = merged.shards.as_ref().and_then(Shards::told_missing);
+    if let Some(told) = &missing {
         if !arguments.allow_missing {
             let help = "did its job fail, or its report not arrive? --allow-missing merges the others, and the verdict is never clean then";
             return Err(Failure::inconclusive(format!("{told}: nothing was written")).with_help(help));
         }
-        output::complain(&told);
+        output::complain(told);
     }
     put(&arguments.output, &to_json(&merged))?;
     // What was found is judged by the gate; what was not looked at is said here.
-    Ok(if missing.is_empty() { Exit::Gate(0) } else { Exit::Inconclusive })
+    Ok(if missing.is_none() { Exit::Gate(0) } else { Exit::Inconclusive })
 }
 
 fn rendered(arguments: &RenderArguments) -> Result<Exit, Failure> {
     let plan = output::places(&arguments.written.format, &arguments.written.output)?;
-    let report = match journal::report(&arguments.report)? {
-        Some(report) => report,
-        None => report(&arguments.report)?,
-    };
+    let path = &arguments.report;
+    let text = output::read_text(path, MOST_OF_A_REPORT)?;
+    let of_journal = || journal::report(&text, path);
+    let report = if journal::is_one(&text) { of_journal()? } else { of_text(&text, path)? };
     let baseline = arguments.baseline.as_deref().map(baseline).transpose()?;
     let compared = baseline.map(|baseline| baseline.compare(&report));
     let looks = Looks { color: arguments.written.color, verbose: arguments.written.verbose };
@@ -106,10 +107,8 @@ fn different(arguments: &DiffArguments) -> Result<Exit, Failure> {
 
 fn known(arguments: &BaselineArguments) -> Result<Exit, Failure> {
     let report = report(&arguments.report)?;
-    if let Some(shards) = &report.shards {
-        let missing: Vec<String> = shards.missing().iter().map(ToString::to_string).collect();
-        let (word, is) = if missing.len() == 1 { ("shard", "is") } else { ("shards", "are") };
-        return Err(Failure::usage(format!("the report is a part: {word} {} {is} missing", missing.join(", ")))
+    if let Some(missing) = report.shards.as_ref().and_then(Shards::told_missing) {
+        return Err(Failure::usage(format!("the report is a part: {missing}"))
             .with_help("merge all shards first: `quietus report merge`"));
     }
     for run in report.runs.iter().filter(|run| !is_judged(run)) {

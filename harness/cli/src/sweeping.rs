@@ -3,11 +3,10 @@
 use crate::args::{SecondArgument, SweepArguments};
 use crate::checking;
 use crate::exit::{Exit, Failure};
-use crate::journal::Next;
 use crate::progress::Shown;
 use crate::{output, scenarios};
 use quietus::driver::{Driver, Interrupt};
-use quietus::explore::{Check, check};
+use quietus::explore::Check;
 use quietus::scenario::{GuaranteeWish, Second, Strategy};
 
 pub(crate) fn run(arguments: SweepArguments, interrupt: &Interrupt) -> Result<Exit, Failure> {
@@ -18,18 +17,7 @@ pub(crate) fn run(arguments: SweepArguments, interrupt: &Interrupt) -> Result<Ex
     wanted.strategy = Strategy::Sweep;
     wanted.exhaustive = arguments.exhaustive;
     wanted.second = arguments.second.map(SecondArgument::meaning).or(wanted.second);
-    let started = jiff::Zoned::now();
-    shown.journal(|journal| {
-        let report = quietus::explore::report(Vec::new(), driver.guarantee(), &started);
-        journal.next(Next { key: None, report, replay: wanted.replay.clone() });
-    });
-    let run = check(&*driver, &wanted, interrupt, &shown);
-    shown.finish();
-    let run = run?;
-    if !interrupt.is_raised() {
-        shown.journal(|journal| journal.end(&run));
-    }
-    let report = quietus::explore::report(vec![run], driver.guarantee(), &started);
+    let report = checking::one_run(&*driver, &wanted, interrupt, &shown, &shown)?;
     output::write(&report, &arguments.output)?;
     shown.close()?;
     Ok(checking::finish(&report, interrupt))

@@ -313,7 +313,7 @@ fn a_part_never_passes() {
     let clean = judged(report(vec![]), "");
     assert_eq!((clean.verdict, clean.exit_code()), (Inconclusive, 3));
     insta::assert_snapshot!(clean.told(), @"
-    warning: shards that are missing: 2, 4
+    warning: shards 2, 4 of 4 are missing
     the gate is inconclusive: not everything could be judged
     ");
     assert_eq!(judged(report(vec![finding(Code::TempFile)]), "").verdict, Findings);
