@@ -1,8 +1,35 @@
 //! `quietus man`: a page for the command and for each of its subcommands.
 
+use libtest_mimic::{Arguments, Trial};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Output};
+
+#[expect(clippy::print_stderr, reason = "what is skipped is said")]
+fn main() {
+    let mandoc = Command::new("mandoc").arg("-Tlint").arg("/dev/null").output().is_ok();
+    if !mandoc {
+        eprintln!("skipped: manual pages under mandoc: no mandoc in PATH");
+    }
+    let test = |name: &str, body: fn()| {
+        Trial::test(name, move || {
+            body();
+            Ok(())
+        })
+    };
+    let tests = vec![
+        test(
+            "each_command_has_a_page_and_each_page_all_its_parts",
+            each_command_has_a_page_and_each_page_all_its_parts,
+        ),
+        test("without_a_directory_the_main_page_is_printed", without_a_directory_the_main_page_is_printed),
+        test("lines_of_examples_stay_lines", lines_of_examples_stay_lines),
+        test("where_nothing_can_be_written_it_says_so", where_nothing_can_be_written_it_says_so),
+        test("a_reader_of_manual_pages_has_nothing_to_say", a_reader_of_manual_pages_has_nothing_to_say)
+            .with_ignored_flag(!mandoc),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), tests).exit();
+}
 
 fn quietus(words: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_quietus")).args(words).output().expect("quietus runs")
@@ -26,7 +53,6 @@ fn pages(directory: &Path) -> BTreeSet<String> {
     entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("text")).collect()
 }
 
-#[test]
 fn each_command_has_a_page_and_each_page_all_its_parts() {
     let directory = tempfile::tempdir().expect("a directory");
     let pages_in = directory.path().join("share/man1");
@@ -49,7 +75,6 @@ fn each_command_has_a_page_and_each_page_all_its_parts() {
     }
 }
 
-#[test]
 fn without_a_directory_the_main_page_is_printed() {
     let printed = quietus(&["man"]);
     assert_eq!(printed.status.code(), Some(0));
@@ -59,7 +84,6 @@ fn without_a_directory_the_main_page_is_printed() {
     assert!(said.contains("quietus\\-check(1)"), "{said}");
 }
 
-#[test]
 fn lines_of_examples_stay_lines() {
     let directory = tempfile::tempdir().expect("a directory");
     let made = quietus(&["man", "--dir", directory.path().to_str().expect("text")]);
@@ -73,12 +97,7 @@ fn lines_of_examples_stay_lines() {
     assert!(examples.contains("\n.fi\n"), "{examples}");
 }
 
-#[test]
 fn a_reader_of_manual_pages_has_nothing_to_say() {
-    if Command::new("mandoc").arg("-Tlint").arg("/dev/null").output().is_err() {
-        println!("skipped: manual pages under mandoc: no mandoc in PATH");
-        return;
-    }
     let directory = tempfile::tempdir().expect("a directory");
     quietus(&["man", "--dir", directory.path().to_str().expect("text")]);
     for page in pages(directory.path()) {
@@ -94,7 +113,6 @@ fn a_reader_of_manual_pages_has_nothing_to_say() {
     }
 }
 
-#[test]
 fn where_nothing_can_be_written_it_says_so() {
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("file");

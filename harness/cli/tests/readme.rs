@@ -157,3 +157,27 @@ fn the_exit_codes_are_those_of_the_readme() {
     assert_eq!(code("quietus explain orphan-process"), Some(0));
     assert_eq!(code("quietus --version"), Some(0));
 }
+
+/// What was found becomes the baseline, and passes the gate with the policy that is to be copied.
+#[test]
+fn the_commands_for_pull_requests_work() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let place = directory.path();
+    for folder in ["scenarios", "ci"] {
+        std::fs::create_dir(place.join(folder)).expect("made");
+    }
+    let scenario = "name = \"leaky\"\n[agent]\ncommand = [\"sh\", \"-c\", \": >work.lock; echo locked; exec rm work.lock\"]\n\
+                    kind = \"job\"\n[explore]\nstrategy = \"sweep\"\n";
+    std::fs::write(place.join("scenarios/leaky.toml"), scenario).expect("written");
+    std::fs::copy(root().join("ci/gate.toml"), place.join("ci/gate.toml")).expect("the policy to begin with");
+    let lines = commands();
+    let first = lines.iter().position(|line| line.contains("--output report.html")).expect("it is there");
+    for (line, status) in lines[first..].iter().zip([1, 0, 0, 0]) {
+        let output = run(line, place);
+        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(status), "{line}: {said}");
+    }
+    let read = |name: &str| std::fs::read_to_string(place.join(name)).expect(name);
+    assert!(read("report.html").contains("lock-file") && read("baseline.toml").contains("lock-file"));
+    assert!(read("comment.md").contains("1 known from the baseline"), "{}", read("comment.md"));
+}
