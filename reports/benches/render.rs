@@ -5,7 +5,7 @@ mod scenes;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use quietus_reports::{
-    AnnotationOptions, Gate, HumanOptions, MarkdownOptions, Report, SarifOptions, render_annotations, render_html,
+    Gate, HumanOptions, MarkdownOptions, Report, Repository, SarifOptions, render_annotations, render_html,
     render_human, render_junit, render_markdown, render_sarif, to_json,
 };
 use std::time::Duration;
@@ -17,9 +17,9 @@ const RENDERERS: &[Renderer] = &[
     ("json", to_json),
     ("html", render_html),
     ("junit", |report| render_junit(report, Gate::default())),
-    ("sarif", |report| render_sarif(report, &SarifOptions::new("agent.py"))),
+    ("sarif", |report| render_sarif(report, &SarifOptions::new(Repository::new("agent.py")))),
     ("markdown", |report| render_markdown(report, &MarkdownOptions::default())),
-    ("annotations", |report| render_annotations(report, &AnnotationOptions::new("agent.py"))),
+    ("annotations", |report| render_annotations(report, &Repository::new("agent.py"))),
     ("human", |report| render_human(report, HumanOptions::default())),
 ];
 

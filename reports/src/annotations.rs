@@ -8,30 +8,12 @@
 use crate::escape::{escape_terminal, truncate_middle};
 use crate::model::{Finding, Report, Run, Severity, Verdict};
 use crate::phrases;
-use crate::sources::Sources;
+use crate::repository::Repository;
 
 /// GitHub shows so many of each kind in a step.
 const MOST: usize = 10;
 /// A text of the agent is cut to so many characters.
 const LONGEST: usize = 500;
-
-/// Where the sources of the agent lie.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AnnotationOptions {
-    /// The root of the repository on the machine of the report: cut from the start of paths.
-    pub root: String,
-    /// The file at which findings are shown that name no source line: the scenario, or the
-    /// agent's script.
-    pub fallback: String,
-}
-
-impl AnnotationOptions {
-    /// Findings without a line are shown at `fallback`; paths are relative already.
-    #[must_use]
-    pub fn new(fallback: impl Into<String>) -> Self {
-        Self { root: String::new(), fallback: fallback.into() }
-    }
-}
 
 /// What GitHub calls an annotation. Ordered as they are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,8 +38,7 @@ impl Kind {
 ///
 /// What an `[[allow]]` accepts has none. What never came again is a notice.
 #[must_use]
-pub fn render_annotations(report: &Report, options: &AnnotationOptions) -> String {
-    let sources = Sources { root: &options.root, fallback: &options.fallback };
+pub fn render_annotations(report: &Report, repository: &Repository) -> String {
     let mut commands = Vec::new();
     if report.verdict == Verdict::Inconclusive {
         let why = format!("{}; {}", phrases::why_inconclusive(report), phrases::sum(&report.totals));
@@ -66,7 +47,7 @@ pub fn render_annotations(report: &Report, options: &AnnotationOptions) -> Strin
     let findings = report.runs.iter().flat_map(|run| run.findings.iter().map(move |finding| (run, finding)));
     for (run, finding) in findings.filter(|(_, finding)| finding.accepted.is_none()) {
         let kind = kind(finding);
-        commands.push((kind, annotation(kind, run, finding, sources)));
+        commands.push((kind, annotation(kind, run, finding, repository)));
     }
     commands.sort_by_key(|(kind, _)| *kind);
     lines(&commands)
@@ -102,8 +83,8 @@ fn lines(commands: &[(Kind, String)]) -> String {
     some.concat() + &command(Kind::Notice, &[("title", "Quietus: more findings")], &[said])
 }
 
-fn annotation(kind: Kind, run: &Run, finding: &Finding, sources: Sources<'_>) -> String {
-    let spot = sources.spots(finding).into_iter().next();
+fn annotation(kind: Kind, run: &Run, finding: &Finding, repository: &Repository) -> String {
+    let spot = repository.spots(run, finding).into_iter().next();
     let (path, line) = spot.map(|spot| (spot.path, spot.line.to_string())).unwrap_or_default();
     let title = format!("{} in {}", finding.code, run.scenario);
     let mut said = vec![finding.title.clone()];

@@ -63,6 +63,9 @@ impl Baseline {
     pub fn read(text: &str) -> Result<Self, BaselineError> {
         // Some editors put a byte order mark in front.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        if text.trim().is_empty() {
+            return Err(BaselineError::Empty);
+        }
         if text.trim_start().starts_with('{') {
             return Ok(Self::of(&from_json(text)?));
         }
@@ -139,11 +142,15 @@ fn quoted(text: &str) -> String {
 
 /// A text is no baseline.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(transparent)]
 pub enum BaselineError {
+    /// There is nothing in it. A baseline that knows of nothing still says what it is.
+    #[error("it is empty: it was not written whole")]
+    Empty,
     /// It is JSON, and no report.
+    #[error(transparent)]
     Report(#[from] crate::json::JsonError),
     /// It is no TOML of a baseline.
+    #[error(transparent)]
     File(#[from] PolicyError),
 }
 

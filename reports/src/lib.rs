@@ -49,12 +49,12 @@ mod phrases;
 pub mod place;
 pub mod policy;
 pub mod redact;
+mod repository;
 pub mod sarif;
 pub mod schema;
 pub mod shards;
-mod sources;
 
-pub use annotations::{AnnotationOptions, render_annotations};
+pub use annotations::render_annotations;
 pub use baseline::{Baseline, BaselineError};
 pub use code::{Code, Group, UnknownCode};
 pub use compared::{Compared, Known};
@@ -75,6 +75,7 @@ pub use model::{
 };
 pub use place::Place;
 pub use policy::{Policy, PolicyError};
+pub use repository::Repository;
 pub use sarif::{SarifOptions, render_sarif};
 pub use schema::report_schema;
 pub use shards::{Division, Shard, ShardError, Shards};

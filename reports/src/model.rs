@@ -107,6 +107,9 @@ pub struct NotAudited {
 pub struct Run {
     /// Name of the scenario; for a bare command, the name of the program.
     pub scenario: String,
+    /// The scenario's file, as the command line named it; absent for a bare command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// Command of the agent, one argument each.
     pub agent: Vec<String>,
     /// What sort of program the agent is.

@@ -45,6 +45,7 @@ fn run(run: &Run, workspace: &str) -> Run {
     findings.sort_by(|a, b| (a.code, &a.subject, &a.title).cmp(&(b.code, &b.subject, &b.title)));
     Run {
         scenario: run.scenario.clone(),
+        file: None,
         agent: Vec::new(),
         kind: run.kind,
         strategy: run.strategy.clone(),

@@ -34,6 +34,7 @@ pub(crate) fn report(mut runs: Vec<Run>) -> Report {
 pub(crate) fn run(trials: Vec<Trial>, findings: Vec<Finding>) -> Run {
     Run {
         scenario: "nightly export".into(),
+        file: None,
         agent: ["python3", "agent.py", "--out", "result dir"].map(String::from).to_vec(),
         kind: AgentKind::Job,
         strategy: "sweep".into(),
@@ -248,6 +249,7 @@ pub(crate) fn hostile(text: &str) -> Report {
     run.scenario = text.into();
     run.strategy = text.into();
     run.agent = vec![text.into(), text.into()];
+    run.file = Some(text.into());
     run.notes = vec![text.into()];
     let control = run.control.as_mut().expect("the sample has one");
     control.ended = text.into();

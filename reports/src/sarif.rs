@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::escape::{escape_terminal, truncate_middle};
 use crate::model::{Finding, Report, Run, Verdict};
 use crate::phrases;
-use crate::sources::Sources;
+use crate::repository::Repository;
 
 /// GitHub rejects a run with more results.
 const MOST_RESULTS: usize = 25_000;
@@ -31,21 +31,17 @@ const LONGEST: usize = 1_000;
 /// Where the sources of the agent lie, and under which name the results are filed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SarifOptions {
-    /// The root of the repository on the machine of the report: cut from the start of paths.
-    pub root: String,
-    /// The file at which findings are shown that name no source line: the scenario, or the
-    /// agent's script. GitHub drops results without a file.
-    pub fallback: String,
+    /// Beside whose code findings are shown. GitHub drops results without a file.
+    pub repository: Repository,
     /// Results of the same category replace each other from upload to upload.
     pub category: String,
 }
 
 impl SarifOptions {
-    /// Findings without a line are shown at `fallback`; paths are relative already, and the
-    /// category is `quietus`.
+    /// The category is `quietus`.
     #[must_use]
-    pub fn new(fallback: impl Into<String>) -> Self {
-        Self { root: String::new(), fallback: fallback.into(), category: "quietus".to_owned() }
+    pub fn new(repository: Repository) -> Self {
+        Self { repository, category: "quietus".to_owned() }
     }
 }
 
@@ -57,7 +53,6 @@ pub fn render_sarif(report: &Report, options: &SarifOptions) -> String {
 
 /// The log with at most so many results and bytes; what is about the run itself always stays.
 fn bounded(report: &Report, options: &SarifOptions, most_results: usize, most_bytes: usize) -> String {
-    let sources = Sources { root: &options.root, fallback: &options.fallback };
     let rules = rules::Rules::of(report);
     let mut findings: Vec<(&Run, &Finding)> =
         report.runs.iter().flat_map(|run| run.findings.iter().map(move |finding| (run, finding))).collect();
@@ -67,7 +62,7 @@ fn bounded(report: &Report, options: &SarifOptions, most_results: usize, most_by
     let mut used = log(report, options, &rules, &[], &notifications).to_string().len() + ROOM;
     let mut results = Vec::new();
     for (run, finding) in &findings {
-        let result = result::result(run, finding, &rules, sources);
+        let result = result::result(run, finding, &rules, &options.repository);
         used += result.to_string().len() + ",".len();
         if used > most_bytes || results.len() == most_results {
             break;

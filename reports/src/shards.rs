@@ -110,8 +110,22 @@ impl fmt::Display for Shard {
 
 /// A text is no shard.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a shard is written as 2/4, the second of four, with at most {MOST} in all")]
-pub struct ShardError;
+pub enum ShardError {
+    /// It has another form.
+    #[error("a shard is written as 2/4, the second of four")]
+    Form,
+    /// The parts are counted from 1 to their number.
+    #[error("there is no shard {index} of {total}: they are 1/{total} to {total}/{total}")]
+    Index {
+        /// Which.
+        index: u32,
+        /// Of how many.
+        total: u32,
+    },
+    /// There are none, or too many.
+    #[error("a run is cut into 1 to {MOST} shards, not into {0}")]
+    Total(u32),
+}
 
 impl FromStr for Shard {
     type Err = ShardError;
@@ -119,9 +133,13 @@ impl FromStr for Shard {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         // As nextest writes its partitions, too.
         let text = ["hash:", "count:", "slice:"].iter().find_map(|form| text.strip_prefix(form)).unwrap_or(text);
-        let (index, total) = text.split_once('/').ok_or(ShardError)?;
-        let number = |text: &str| text.trim().parse::<u32>().map_err(|_| ShardError);
-        Self::new(number(index)?, number(total)?).ok_or(ShardError)
+        let (index, total) = text.split_once('/').ok_or(ShardError::Form)?;
+        let number = |text: &str| text.trim().parse::<u32>().map_err(|_| ShardError::Form);
+        let (index, total) = (number(index)?, number(total)?);
+        if !(1..=MOST).contains(&total) {
+            return Err(ShardError::Total(total));
+        }
+        Self::new(index, total).ok_or(ShardError::Index { index, total })
     }
 }
 

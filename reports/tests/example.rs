@@ -10,7 +10,7 @@ use std::{
 };
 
 use quietus_reports::{
-    AnnotationOptions, Code, Gate, HumanOptions, Level, MarkdownOptions, Report, Reproduction, SarifOptions, Verdict,
+    Code, Gate, HumanOptions, Level, MarkdownOptions, Report, Repository, Reproduction, SarifOptions, Verdict,
     from_json, render_annotations, render_html, render_human, render_junit, render_markdown, render_sarif, to_json,
 };
 
@@ -19,6 +19,12 @@ const ROOT: &str = "/tmp/example";
 /// Where findings without a line of source are shown, and the file that lines of `agent_leaky.py`
 /// are those of.
 const FALLBACK: &str = "fixtures/python/agent_leaky.py";
+
+/// The project, as far as its sources are named.
+fn repository() -> Repository {
+    Repository { root: ROOT.to_owned(), ..Repository::new(FALLBACK) }
+}
+
 /// A larger one would be a burden to whoever clones the project.
 const MOST_BYTES: usize = 300_000;
 
@@ -27,14 +33,10 @@ type Form = (&'static str, fn(&Report) -> String);
 
 const FORMS: &[Form] = &[
     ("report.xml", |report| render_junit(report, Gate::default())),
-    ("report.sarif", |report| {
-        render_sarif(report, &SarifOptions { root: ROOT.to_owned(), ..SarifOptions::new(FALLBACK) })
-    }),
+    ("report.sarif", |report| render_sarif(report, &SarifOptions::new(repository()))),
     ("report.md", |report| render_markdown(report, &MarkdownOptions::default())),
     ("report.html", render_html),
-    ("report.txt", |report| {
-        render_annotations(report, &AnnotationOptions { root: ROOT.to_owned(), ..AnnotationOptions::new(FALLBACK) })
-    }),
+    ("report.txt", |report| render_annotations(report, &repository())),
     ("report.human.txt", |report| render_human(report, HumanOptions { color: false, width: 80, verbose: false })),
 ];
 

@@ -16,6 +16,7 @@ mod progress;
 mod rendering;
 mod replaying;
 mod reporting;
+mod repository;
 mod scenarios;
 mod sharding;
 mod sweeping;

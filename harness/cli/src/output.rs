@@ -93,16 +93,20 @@ pub(crate) fn places(formats: &[FormatArgument], paths: &[PathBuf]) -> Result<Pl
         return Err(Failure::usage("two reports cannot both go to standard output")
             .with_help("give each --format its own --output, such as --format json --output report.json"));
     }
-    for path in plan.iter().filter_map(|(_, path)| path.as_ref()) {
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        if parent.is_some_and(|parent| !parent.is_dir()) {
-            return Err(Failure::usage(format!("cannot write {}: its directory does not exist", path.display())));
-        }
-        if path.is_dir() {
-            return Err(Failure::usage(format!("cannot write {}: it is a directory", path.display())));
-        }
-    }
+    plan.iter().filter_map(|(_, path)| path.as_deref()).try_for_each(has_place)?;
     Ok(plan)
+}
+
+/// Whether a file could be written there, as far as that can be told before.
+pub(crate) fn has_place(path: &Path) -> Result<(), Failure> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    if parent.is_some_and(|parent| !parent.is_dir()) {
+        return Err(Failure::usage(format!("cannot write {}: its directory does not exist", path.display())));
+    }
+    if path.is_dir() {
+        return Err(Failure::usage(format!("cannot write {}: it is a directory", path.display())));
+    }
+    Ok(())
 }
 
 /// Whether a report is kept in a form of which other tools make pages.

@@ -54,6 +54,7 @@ fn put(path: &Path, text: &str) -> Result<(), Failure> {
 }
 
 fn merged(arguments: &MergeArguments) -> Result<Exit, Failure> {
+    output::has_place(&arguments.output)?;
     let reports: Vec<Report> = arguments.reports.iter().map(|path| report(path)).collect::<Result<_, _>>()?;
     let merged = merge(reports).map_err(|error| Failure::usage(format!("these reports cannot be merged: {error}")))?;
     let missing = merged.shards.as_ref().and_then(Shards::told_missing);
@@ -106,6 +107,7 @@ fn different(arguments: &DiffArguments) -> Result<Exit, Failure> {
 }
 
 fn known(arguments: &BaselineArguments) -> Result<Exit, Failure> {
+    output::has_place(&arguments.output)?;
     let report = report(&arguments.report)?;
     if let Some(missing) = report.shards.as_ref().and_then(Shards::told_missing) {
         return Err(Failure::usage(format!("the report is a part: {missing}"))

@@ -14,6 +14,7 @@ use quietus::model::quote_all;
 use quietus::scenario::{GuaranteeWish, Scenario, Strategy, parse};
 use quietus_reports::fingerprint::digest;
 use quietus_reports::{AgentKind, Division, Guarantee, Level, Report, Run, Shards, Verdict};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// A scenario and where it was read.
@@ -34,6 +35,7 @@ pub(crate) fn run(arguments: &RunArguments, interrupt: &Interrupt) -> Result<Exi
             return Err(Failure::usage(format!("no scenario has `{filter}` in its name or path")));
         }
     }
+    told_apart(&loaded)?;
     let division = sharding::division(arguments, arguments.output.quiet)?;
     let mut resumed = Resumed::read(arguments)?;
     let shown = Shown::going_on(&arguments.output, arguments.resume)?;
@@ -166,6 +168,7 @@ fn elsewhere(wanted: &Check) -> Run {
 fn inconclusive(wanted: &Check, why: String) -> Run {
     Run {
         scenario: wanted.name.clone(),
+        file: wanted.file_name(),
         agent: wanted.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
         kind: AgentKind::Job,
         strategy: "check".to_owned(),
@@ -196,6 +199,9 @@ fn load_all(paths: &[PathBuf]) -> Result<Vec<Loaded>, Failure> {
         }
     }
     let (mut loaded, mut faults) = (Vec::new(), Vec::new());
+    // What is named twice, by itself and by its directory, is run once.
+    let mut seen = BTreeSet::new();
+    files.retain(|path| seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())));
     for path in files {
         match load(&path) {
             Ok(one) => loaded.push(one),
@@ -210,6 +216,19 @@ fn load_all(paths: &[PathBuf]) -> Result<Vec<Loaded>, Failure> {
         }
         Some(failure) => Err(failure),
     }
+}
+
+/// Everything that tells runs apart goes by the name of the scenario.
+fn told_apart(loaded: &[Loaded]) -> Result<(), Failure> {
+    let mut files: BTreeMap<&str, &Path> = BTreeMap::new();
+    for Loaded { path, scenario, .. } in loaded {
+        if let Some(other) = files.insert(&scenario.name, path) {
+            let (name, one, two) = (&scenario.name, other.display(), path.display());
+            return Err(Failure::usage(format!("two scenarios are called `{name}`: {one} and {two}"))
+                .with_help("give each a `name` of its own: reports, baselines and shards go by it"));
+        }
+    }
+    Ok(())
 }
 
 /// More than a scenario may have, so that its parser says what is too much.

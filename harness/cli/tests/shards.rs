@@ -165,3 +165,40 @@ fn a_run_that_was_killed_is_told_and_gone_on_with() {
     let output = ran(place, &resumed);
     assert!(said(&output).contains("trial 1:"), "{}", said(&output));
 }
+
+#[test]
+fn what_could_not_be_told_apart_is_not_run() {
+    let suite = suite();
+    let place = suite.path();
+    std::fs::copy(place.join("one.toml"), place.join("other.toml")).expect("copied");
+    let output = ran(place, &["run", "one.toml", "other.toml", "--quiet"]);
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert!(said(&output).contains("two scenarios are called `one`: one.toml and other.toml"), "{}", said(&output));
+    // The same one, named twice, is run once.
+    let words = ["run", "one.toml", "./one.toml", "--quiet", "--format", "json", "--output", "r.json"];
+    assert_eq!(ran(place, &words).status.code(), Some(1));
+    assert_eq!(report(place, "r.json").runs.len(), 1);
+}
+
+#[test]
+fn a_finding_is_shown_at_its_line_wherever_in_the_repository_that_lies() {
+    let suite = suite();
+    let place = suite.path();
+    for folder in [".git", "agents/exporter/lib"] {
+        std::fs::create_dir_all(place.join(folder)).expect("made");
+    }
+    let sources = place.join("agents/exporter");
+    std::fs::write(sources.join("main.py"), "import lib.parts\nlib.parts.make()\n").expect("written");
+    let parts = "import os\n\n\ndef make():\n    open('part.tmp', 'w').close()\n    os.unlink('part.tmp')\n";
+    std::fs::write(sources.join("lib/parts.py"), parts).expect("written");
+    let scenario = "name = \"exporter\"\n[agent]\ncommand = [\"python3\", \"main.py\"]\nkind = \"job\"\nworkspace = \"agents/exporter\"\n[terminate]\nsend = \"KILL\"\n[explore]\nstrategy = \"sweep\"\n";
+    std::fs::write(place.join("exporter.toml"), scenario).expect("written");
+    let words = ["run", "exporter.toml", "--quiet", "--format", "sarif", "--output", "r.sarif"];
+    let output = ran(place, &words);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    let sarif = std::fs::read_to_string(place.join("r.sarif")).expect("written");
+    let sarif: serde_json::Value = serde_json::from_str(&sarif).expect("JSON");
+    let spot = &sarif["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
+    assert_eq!(spot["artifactLocation"]["uri"], "agents/exporter/lib/parts.py", "{spot}");
+    assert_eq!(spot["region"]["startLine"], 5, "{spot}");
+}

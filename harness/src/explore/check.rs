@@ -29,6 +29,8 @@ use std::time::{Duration, Instant};
 pub struct Check {
     /// The name of the run in the report.
     pub name: String,
+    /// Where its scenario was read, if it has one.
+    pub file: Option<PathBuf>,
     /// The agent.
     pub command: Vec<OsString>,
     /// Its whole environment.
@@ -183,6 +185,12 @@ pub trait Progress: Sync {
 impl Progress for () {}
 
 impl Check {
+    /// Where its scenario was read, as a report has it.
+    #[must_use]
+    pub fn file_name(&self) -> Option<String> {
+        self.file.as_ref().map(|path| path.to_string_lossy().into_owned())
+    }
+
     /// Who chose the trials.
     pub(super) fn chosen_by(&self) -> Strategy {
         match self.strategy {

@@ -137,6 +137,7 @@ pub(super) fn blank(runner: &Runner<'_>, learned: &Learned) -> Run {
     let check = runner.check;
     Run {
         scenario: check.name.clone(),
+        file: check.file_name(),
         agent: check.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
         kind: kind(learned.kind),
         strategy: check.chosen_by().word().to_owned(),

@@ -15,6 +15,7 @@ impl Check {
     pub fn of_command(command: Vec<OsString>, environment: Vec<(OsString, OsString)>, directory: PathBuf) -> Self {
         Self {
             name: command.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" "),
+            file: None,
             command,
             environment,
             own_variables: Vec::new(),

@@ -73,6 +73,7 @@ impl Check {
             .collect();
         Ok(Self {
             name: scenario.name.clone(),
+            file: Some(path.to_path_buf()),
             command: words(&scenario.agent.command),
             environment,
             own_variables: own.keys().map(OsString::from).collect(),

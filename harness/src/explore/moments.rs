@@ -1,6 +1,6 @@
 //! What happened in one trial, moment by moment. Pure.
 
-use crate::driver::{Action, Event, Occasion};
+use crate::driver::{Action, Event, Occasion, Timer};
 use crate::model::{Deed, Disposition, Known, LockType, Recording, Seen, Signal};
 use crate::trial::{TrialRecord, What};
 use quietus_reports::Moment;
@@ -42,17 +42,45 @@ fn line(what: &What) -> Option<String> {
             };
             format!("{alive}{}", if look.busy { ", not all at rest" } else { "" })
         }
-        What::Happened(Event::Timer(timer)) => format!("time is up: {}", format!("{timer:?}").to_lowercase()),
+        What::Happened(Event::Timer(timer)) => over(*timer).to_owned(),
         What::Happened(Event::Lost(why)) => format!("lost: {why}"),
         What::Happened(Event::Interrupted) => "interrupted".to_owned(),
         What::Did(Action::Inject(step)) => format!("injected {step}"),
         What::Did(Action::KillLeader) => "SIGKILL: the grace is over".to_owned(),
         What::Did(Action::Arm { spec, .. }) => format!("waiting for {spec}"),
-        What::Did(Action::Census(Occasion::Injection)) => "census before the injection".to_owned(),
-        What::Did(Action::Census(occasion)) => format!("census: {}", format!("{occasion:?}").to_lowercase()),
+        What::Did(Action::Census(occasion)) => format!("census {}", when(*occasion)),
         What::Did(Action::Start | Action::SetTimer(..) | Action::AwaitQuiet) => return None,
     })
 }
+
+/// Which time is over.
+const fn over(timer: Timer) -> &'static str {
+    match timer {
+        Timer::Reach => "the time to reach the point is over",
+        Timer::Wait => "the wait between two steps is over",
+        Timer::Grace => "the grace is over",
+        Timer::Next => "the time to reach the next point is over",
+        Timer::Die => "the time to die of the KILL is over",
+        Timer::Settle => "the time to settle is over",
+        Timer::Linger => "the time that survivors had is over",
+        Timer::Horizon => "the time for an undisturbed run is over",
+        Timer::Recheck => "it is looked again whether it rests",
+    }
+}
+
+/// When all that is there was looked at.
+const fn when(occasion: Occasion) -> &'static str {
+    match occasion {
+        Occasion::Idle => "at rest",
+        Occasion::Injection => "before the injection",
+        Occasion::GraceEnd => "at the end of the grace",
+        Occasion::Settled => "after the time to settle",
+        Occasion::Lingered => "after the time that survivors had",
+    }
+}
+
+/// glibc takes these for itself (signal(7)): the agent does not know of them.
+const OF_THE_C_LIBRARY: [i32; 2] = [32, 33];
 
 /// What the agent's processes did that makes, changes or gives up something: the last
 /// before the injection, and the first after it.
@@ -86,7 +114,11 @@ fn deed(seen: &Seen) -> Option<String> {
         ("execve" | "execveat", Known::Program(words)) => format!("runs {}", words.join(" ")),
         ("rt_sigaction", Known::Disposition(does, _)) => {
             let number = call.arguments[0] as i32;
-            let signal = Signal::from_number(number).map_or_else(|| number.to_string(), |signal| signal.to_string());
+            if OF_THE_C_LIBRARY.contains(&number) {
+                return None;
+            }
+            let signal =
+                Signal::from_number(number).map_or_else(|| format!("signal {number}"), |signal| signal.to_string());
             match does {
                 Disposition::Handled => format!("handles {signal}"),
                 Disposition::Ignored => format!("ignores {signal}"),

@@ -60,6 +60,7 @@ pub fn replay(
     }
     let mut run = Run {
         scenario: check.name.clone(),
+        file: check.file_name(),
         agent: check.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
         kind: kind(learned.kind),
         strategy: "replay".to_owned(),

@@ -14,7 +14,10 @@ pub(super) fn told_map(map: &Map) -> WindowMap {
             .iter()
             .map(|window| MappedWindow {
                 at_us: micros(window.at),
-                opened: window.opened.as_ref().map_or_else(|| "start".to_owned(), |opening| opening.what.clone()),
+                opened: window
+                    .opened
+                    .as_ref()
+                    .map_or_else(|| "start".to_owned(), |opening| without_numbers(&opening.what)),
                 like: number(window.kind),
             })
             .collect(),
@@ -32,10 +35,36 @@ pub(super) fn told_map(map: &Map) -> WindowMap {
     }
 }
 
+/// The kernel numbers pipes and sockets anew in each run.
+fn without_numbers(what: &str) -> String {
+    let mut words: Vec<&str> = what.split(' ').collect();
+    for word in &mut words {
+        let kind = word.strip_suffix(']').and_then(|rest| rest.split_once(":["));
+        if let Some((kind @ ("pipe" | "socket"), number)) = kind
+            && number.bytes().all(|byte| byte.is_ascii_digit())
+        {
+            *word = kind;
+        }
+    }
+    words.join(" ")
+}
+
 fn micros(span: Duration) -> u64 {
     u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn number(place: usize) -> u32 {
     u32::try_from(place).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_another_number_in_each_run_is_told_without_it() {
+        assert_eq!(without_numbers("close pipe:[4711]"), "close pipe");
+        assert_eq!(without_numbers("dup2 socket:[8] pipe:[9]"), "dup2 socket pipe");
+        assert_eq!(without_numbers("openat /tmp/a  pipe:[x]"), "openat /tmp/a  pipe:[x]");
+    }
 }

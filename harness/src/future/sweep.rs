@@ -409,6 +409,7 @@ impl Sweep<'_> {
         });
         let mut run = Run {
             scenario: self.wanted.name.clone(),
+            file: None,
             agent: vec![self.wanted.name.clone()],
             kind: AgentKind::Job,
             strategy: match self.wanted {

@@ -7,8 +7,9 @@ use super::*;
 use crate::escape::is_hazard;
 use crate::{Code, sample};
 
-fn options() -> AnnotationOptions {
-    AnnotationOptions { root: "/home/you/agent".into(), fallback: "scenarios/nightly export.toml".into() }
+fn options() -> Repository {
+    let files = [("agent.py".to_owned(), "agent.py".to_owned())].into();
+    Repository { root: "/home/you/agent".into(), files, fallback: "scenarios/nightly export.toml".into() }
 }
 
 fn annotations(report: &Report) -> String {

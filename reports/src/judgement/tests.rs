@@ -446,7 +446,7 @@ fn forms_that_know_only_a_report_show_what_the_gate_says() {
     let judged = judgement.applied_to(&report);
     assert_eq!((judged.verdict, judged.totals.errors), (Verdict::Clean, 0));
     assert!(crate::render_junit(&judged, crate::Gate::default()).contains("known from the baseline"));
-    let options = crate::AnnotationOptions::new("agent.py");
+    let options = crate::Repository::new("agent.py");
     assert!(crate::render_annotations(&report, &options).contains("::error"));
     assert!(!crate::render_annotations(&judged, &options).contains("::error"));
     // What fails though it is less than an error is one there.

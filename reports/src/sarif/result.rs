@@ -8,7 +8,7 @@ use super::{LONGEST, message, text};
 use crate::fingerprint::digest;
 use crate::model::{Finding, Origin, Run, Severity};
 use crate::phrases;
-use crate::sources::{Sources, Spot};
+use crate::repository::{Repository, Spot};
 
 /// What stands in a path of a URI as it is (RFC 3986, `unreserved`), and what parts it.
 const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
@@ -44,10 +44,10 @@ pub(super) fn level(finding: &Finding) -> Level {
     }
 }
 
-pub(super) fn result(run: &Run, finding: &Finding, rules: &Rules, sources: Sources<'_>) -> Value {
+pub(super) fn result(run: &Run, finding: &Finding, rules: &Rules, repository: &Repository) -> Value {
     let fingerprint = format!("{}:{}", text(&finding.fingerprint), digest([&run.scenario]));
     let locations: Vec<Value> =
-        sources.spots(finding).iter().map(|spot| location(spot, finding.origin.as_ref())).collect();
+        repository.spots(run, finding).iter().map(|spot| location(spot, finding.origin.as_ref())).collect();
     let suppressions: Vec<Value> = finding
         .accepted
         .iter()

@@ -8,7 +8,12 @@ use crate::model::NotAudited;
 use crate::{Code, Origin, Severity, Totals, explain, sample};
 
 fn options() -> SarifOptions {
-    SarifOptions { root: "/home/you/agent".into(), ..SarifOptions::new("scenarios/nightly export.toml") }
+    let files = [("agent.py".to_owned(), "agent.py".to_owned())].into();
+    SarifOptions::new(Repository {
+        root: "/home/you/agent".into(),
+        files,
+        fallback: "scenarios/nightly export.toml".into(),
+    })
 }
 
 /// A log as one reads it, without the long texts of the rules.

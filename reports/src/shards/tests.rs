@@ -45,29 +45,18 @@ fn forms() {
     }
     assert_eq!(shard("hash:10000/10000").to_string(), "10000/10000");
     assert_eq!((shard("2/4").index(), shard("2/4").total()), (2, 4));
-    for text in [
-        "",
-        "2",
-        "/",
-        "2/",
-        "/4",
-        "0/4",
-        "5/4",
-        "0/0",
-        "-1/4",
-        "2/4/8",
-        "a/b",
-        "1.0/4",
-        "random:2/4",
-        "hash:",
-        "2 of 4",
-        "1/10001",
-        "4294967296/4294967296",
-        "\u{1b}[2J",
-    ] {
-        assert_eq!(text.parse::<Shard>(), Err(ShardError), "{text}");
+    let wrong = |text: &str| text.parse::<Shard>().expect_err(text);
+    for text in
+        ["", "2", "/", "2/", "/4", "-1/4", "2/4/8", "a/b", "1.0/4", "random:2/4", "hash:", "2 of 4", "\u{1b}[2J"]
+    {
+        assert_eq!(wrong(text), ShardError::Form, "{text}");
     }
-    insta::assert_snapshot!(ShardError, @"a shard is written as 2/4, the second of four, with at most 10000 in all");
+    assert_eq!(wrong("4294967296/4294967296"), ShardError::Form);
+    assert_eq!(wrong("0/0"), ShardError::Total(0));
+    insta::assert_snapshot!(wrong("1/10001"), @"a run is cut into 1 to 10000 shards, not into 10001");
+    insta::assert_snapshot!(wrong("0/4"), @"there is no shard 0 of 4: they are 1/4 to 4/4");
+    insta::assert_snapshot!(wrong("5/4"), @"there is no shard 5 of 4: they are 1/4 to 4/4");
+    insta::assert_snapshot!(wrong("x"), @"a shard is written as 2/4, the second of four");
 }
 
 #[test]

@@ -211,6 +211,7 @@ fn swept() -> Run {
     trials.push(Trial { outcome: Outcome::Missed, shutdown_us: None, ..trial(index, "output:/ready/#2", None) });
     Run {
         scenario: "nightly export".into(),
+        file: None,
         agent: ["python3", "-m", "export", "--out", "result dir"].map(String::from).to_vec(),
         kind: AgentKind::Job,
         strategy: "sweep".into(),

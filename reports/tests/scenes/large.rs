@@ -29,6 +29,7 @@ fn findings(count: u32, points: impl Fn(u32) -> String) -> Vec<Finding> {
 fn run(name: &str, strategy: &str, trials: Vec<Trial>, findings: Vec<Finding>) -> Run {
     Run {
         scenario: name.into(),
+        file: None,
         agent: vec!["./agent".into()],
         kind: AgentKind::Job,
         strategy: strategy.into(),

@@ -18,6 +18,7 @@ fn report() -> Report {
 fn run(name: &str) -> Run {
     Run {
         scenario: name.to_owned(),
+        file: None,
         agent: vec!["true".to_owned()],
         kind: AgentKind::Job,
         strategy: "sweep".to_owned(),
