@@ -47,6 +47,8 @@ pub struct Expected {
     pub(super) said: Vec<Vec<String>>,
     /// The agent's working directory, where relative patterns start.
     pub directory: String,
+    /// The findings of dead children that it has not waited for when it is at rest for good.
+    pub unwaited: BTreeSet<String>,
     /// How they leave what is kept outside the agent, by its name.
     pub(super) states: BTreeMap<String, Known>,
     /// How a second start goes.

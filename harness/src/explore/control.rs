@@ -347,7 +347,9 @@ fn conclude(check: &Check, kind: Kind, stdin: Stdin, first: &Control, second: &C
         Kind::Session => vec![(second.evidence(), ended_with_input)],
         _ => vec![(first.evidence(), first.by_itself), (second.evidence(), second.by_itself)],
     };
-    let expected = learn(&controls, kind, &crate::model::path_text(check.directory.as_os_str().as_encoded_bytes()));
+    let mut expected = learn(&controls, kind, &crate::model::path_text(check.directory.as_os_str().as_encoded_bytes()));
+    let found = if kind == Kind::Job { Vec::new() } else { audit_control(first.evidence()) };
+    expected.unwaited = found.iter().map(|one| one.fingerprint.clone()).collect();
     let shown = if kind == Kind::Session { second } else { first };
     let idle_at = shown
         .evidence()
@@ -394,7 +396,7 @@ fn conclude(check: &Check, kind: Kind, stdin: Stdin, first: &Control, second: &C
         lines,
         last_line: shown.evidence().output.lines.last().map(|(_, line)| line.clone()),
         expected,
-        found: if kind == Kind::Job { Vec::new() } else { audit_control(first.evidence()) },
+        found,
         map: None,
         recorded: None,
         moments: None,
