@@ -52,15 +52,11 @@ fi
 
 set -- "$merged"
 [ -z "${QUIETUS_BASELINE:-}" ] || set -- "$@" --baseline "$QUIETUS_BASELINE"
-rendered=0
-quietus report render "$@" --format junit --output "$out/junit.xml" \
-  --format sarif --output "$out/quietus.sarif" --format html --output "$out/index.html" || rendered=$?
-
 [ -z "${QUIETUS_POLICY:-}" ] || set -- "$@" --policy "$QUIETUS_POLICY"
 code=0
 quietus gate "$@" --format human --output - --format markdown --output "$out/summary.md" \
-  --format annotations --output "$out/annotations.txt" || code=$?
+  --format annotations --output "$out/annotations.txt" --format junit --output "$out/junit.xml" \
+  --format sarif --output "$out/quietus.sarif" --format html --output "$out/index.html" || code=$?
 
 if [ "$code" = 0 ] && [ "$incomplete" = 1 ]; then code=3; fi
-if [ "$code" = 0 ]; then code=$rendered; fi
 finish "$code"

@@ -3,12 +3,15 @@
 
 mod told;
 
+use std::collections::BTreeSet;
+
 use jiff::civil::Date;
 
 use crate::baseline::Baseline;
 use crate::compared::{Compared, Known};
 use crate::escape::escape_terminal;
 use crate::model::{Finding, Level, Report, Run, Severity, Verdict};
+use crate::phrases;
 use crate::policy::{Allowed, Policy};
 
 /// An accepted finding is told of so many days before that ends.
@@ -108,6 +111,9 @@ pub fn judge(report: &Report, policy: &Policy, baseline: Option<&Baseline>, toda
                 Ruling::Passes(why) => warnings.extend(why),
             }
         }
+        if !is_judged(run) {
+            warnings.push(format!("{}: {}", escape_terminal(&run.scenario), phrases::why_run_inconclusive(run)));
+        }
         // Of a part of the windows nothing is to be said.
         if missing.is_empty() {
             reasons.extend(coverage(run, policy));
@@ -117,7 +123,10 @@ pub fn judge(report: &Report, policy: &Policy, baseline: Option<&Baseline>, toda
     if failing.len() <= usize::try_from(policy.max_findings).unwrap_or(usize::MAX) {
         let passes = |(run, finding)| format!("{} (max_findings = {})", named(run, finding), policy.max_findings);
         warnings.extend(failing.drain(..).map(passes));
+    } else if policy.max_findings > 0 {
+        reasons.push(format!("{} findings are more than max_findings = {}", failing.len(), policy.max_findings));
     }
+    warnings.extend(baseline.and_then(|baseline| not_run(baseline, report)));
     failing.append(&mut expired);
     if policy.guarantee == Some(Level::Full) && report.guarantee.level == Level::Portable {
         reasons.push(
@@ -142,6 +151,23 @@ pub fn judge(report: &Report, policy: &Policy, baseline: Option<&Baseline>, toda
     let failing = failing.into_iter().map(|(run, finding)| (run.scenario.clone(), finding.clone())).collect();
     Judgement { verdict, failing, reasons, warnings, compared }
 }
+
+/// What a baseline knows of scenarios of which the report has nothing.
+fn not_run(baseline: &Baseline, report: &Report) -> Option<String> {
+    let was_run = |one: &&Known| report.runs.iter().any(|run| run.scenario == one.scenario);
+    let known: Vec<&Known> = baseline.known.iter().filter(|one| !was_run(one)).collect();
+    let names: BTreeSet<&str> = known.iter().map(|one| one.scenario.as_str()).collect();
+    let mut shown: Vec<String> = names.iter().take(MOST_NAMES).map(|name| escape_terminal(name)).collect();
+    if names.len() > MOST_NAMES {
+        shown.push(format!("and {} more", names.len() - MOST_NAMES));
+    }
+    let (findings, are) = if known.len() == 1 { ("finding", "is") } else { ("findings", "are") };
+    let told = format!("{} known {findings} {are} of scenarios that were not run: {}", known.len(), shown.join(", "));
+    (!known.is_empty()).then_some(told)
+}
+
+/// Of more scenarios than these the rest is counted.
+const MOST_NAMES: usize = 5;
 
 /// Whether a run could be judged: what was found in it says nothing about that.
 #[must_use]
@@ -269,6 +295,7 @@ fn about_allows(policy: &Policy, report: &Report, used: &[bool], unjudged: bool,
             _ if !used && unjudged => {}
             _ if !used && !was_run => warnings.push(format!("[[allow]] {what} fits no scenario that was run")),
             _ if !used => warnings.push(format!("[[allow]] {what} fits no finding: it may be taken out")),
+            None => warnings.push(format!("[[allow]] {what} never ends: `expires` gives it a last day")),
             Some(days @ 0..=SOON_DAYS) => {
                 let last = allowed.expires.map_or_else(String::new, |day| day.to_string());
                 let days = match days {

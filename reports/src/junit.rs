@@ -1,8 +1,8 @@
 //! The report as JUnit XML, for what shows tests: GitLab, Jenkins and their like.
 //!
 //! A run is a suite. In it stands one case for the scenario as a whole, which fails only by
-//! being inconclusive, and one case for each finding. A finding has the same name in every
-//! run, so that what reads the file can tell new ones from fixed ones. What further runs
+//! being inconclusive, and one case for each finding. A finding is called by its fingerprint,
+//! the same in every run, so that what reads the file can tell new ones from fixed ones. What further runs
 //! make of a finding is told in the words that Surefire has for it: `rerunFailure` and
 //! `flakyFailure`.
 
@@ -15,14 +15,16 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestRerun, TestSuite, XmlString};
 
 use crate::confirmed::Reproduction;
-use crate::fingerprint::normalise;
 use crate::gate::Gate;
 use crate::model::{Finding, Report, Run, Totals, Verdict};
 use crate::phrases;
+use crate::shards::Shards;
 use text::{about, bounded, one_line, whole};
 
 /// The name of the case that stands for the scenario itself.
 const WHOLE: &str = "the scenario as a whole";
+/// The name of the case that stands for the shards of a run.
+const ALL_SHARDS: &str = "all shards are there";
 /// Of more further runs that show a finding only so many stand in the file.
 const MOST_RERUNS: u32 = 10;
 /// A name is cut to so many characters.
@@ -39,6 +41,9 @@ pub fn render_junit(report: &Report, gate: Gate) -> String {
     let mut names = Names::default();
     for run in &report.runs {
         file.add_test_suite(suite(report, run, gate, &mut names));
+    }
+    if let Some(told) = report.shards.as_ref().and_then(Shards::told_missing) {
+        file.add_test_suite(incomplete(&told));
     }
     // Of the others it is not known when they started.
     if let Some(first) = file.test_suites.first_mut() {
@@ -70,14 +75,23 @@ fn suite(report: &Report, run: &Run, gate: Gate, names: &mut Names) -> TestSuite
     suite.add_properties(properties(report, run));
     suite.add_test_case(scenario(run, gate, &class, names));
     // The number that a name may get depends on the order, so this must be the same each time.
-    let mut findings: Vec<(String, &Finding)> = run.findings.iter().map(|it| (normalise(&it.subject), it)).collect();
-    findings.sort_by(|(a, first), (b, second)| {
-        (first.code, a, &first.fingerprint, &first.subject).cmp(&(second.code, b, &second.fingerprint, &second.subject))
-    });
-    for (subject, found) in findings {
-        let name = names.unique(&class, &one_line(&format!("{}: {subject}", found.code)));
+    let mut findings: Vec<&Finding> = run.findings.iter().collect();
+    findings.sort_by_key(|it| (it.code, &it.fingerprint, &it.subject));
+    for found in findings {
+        // What is left often has another name in each run and each checkout.
+        let name = names.unique(&class, &one_line(&found.fingerprint));
         suite.add_test_case(finding(found, gate, &class, name));
     }
+    suite
+}
+
+/// What was not run has no cases that could fail, so that shards are missing is one of its own.
+fn incomplete(told: &str) -> TestSuite {
+    let mut case = TestCase::new(ALL_SHARDS, TestCaseStatus::non_success(NonSuccessKind::Error));
+    case.set_classname("quietus");
+    case.status.set_type("inconclusive").set_message(told);
+    let mut suite = TestSuite::new("quietus");
+    suite.add_test_case(case);
     suite
 }
 
@@ -114,7 +128,7 @@ fn scenario(run: &Run, gate: Gate, class: &str, names: &mut Names) -> TestCase {
     let mut case = TestCase::new(names.unique(class, WHOLE), TestCaseStatus::success());
     case.set_classname(class);
     if inconclusive {
-        let why = phrases::why_not_judged(&Totals::of(slice::from_ref(run)));
+        let why = phrases::why_run_inconclusive(run);
         case.status = TestCaseStatus::non_success(NonSuccessKind::Error);
         case.status.set_type("inconclusive").set_message(why).set_description(told);
     } else {

@@ -132,14 +132,21 @@ fn scenarios(report: &Report) -> Section {
         format!("| {} | {} | {trials} | {windows} | {found} |\n", cell(&run.scenario), run.verdict)
     };
     let head = "| scenario | verdict | trials | windows covered | findings |\n| --- | --- | --- | --- | --- |\n";
-    Section::plain(head, report.runs.iter().map(row).collect())
+    let mut rows: Vec<String> = report.runs.iter().take(MOST_ROWS).map(row).collect();
+    if let Some(more) = report.runs.len().checked_sub(MOST_ROWS).filter(|more| *more > 0) {
+        rows.push(format!("| and {more} more: see the HTML report | | | | |\n"));
+    }
+    Section::plain(head, rows)
 }
+
+/// Of more scenarios than these, what was found needs the room.
+const MOST_ROWS: usize = 100;
 
 /// Why runs are inconclusive. It is never folded: nothing says that they are clean.
 fn inconclusive(report: &Report) -> Section {
     let runs = report.runs.iter().filter(|run| run.verdict == Verdict::Inconclusive);
     let item = |run: &Run| {
-        let why = phrases::why_not_judged(&Totals::of(slice::from_ref(run)));
+        let why = phrases::why_run_inconclusive(run);
         let mut lines = format!("- {}: {why}\n", code(&run.scenario));
         let trials = run.trials.iter().filter(|trial| !trial.outcome.reached()).filter_map(|trial| trial.note.as_ref());
         for note in run.notes.iter().chain(trials.take(MOST_NOTES)).take(MOST_NOTES) {

@@ -36,6 +36,9 @@ pub enum MergeError {
         /// In how many another.
         other: u32,
     },
+    /// They are of divisions by other reports, or of other scenarios.
+    #[error("they were divided in different ways, so that some of the work is in none of them, and some in several")]
+    DividedOtherwise,
     /// Some are shards, and one is not.
     #[error("some are shards and some are not: a whole run cannot be merged with a part of one")]
     NotAShard,
@@ -192,7 +195,7 @@ fn note(run: &mut Run, note: &str) {
 /// The shards of all of them; none where they are whole runs.
 fn shards(reports: &[Report]) -> Result<Option<Shards>, MergeError> {
     let first = reports.first().ok_or(MergeError::Nothing)?;
-    let Some(Shards { total, .. }) = first.shards else {
+    let Some(Shards { total, division, .. }) = first.shards.clone() else {
         return if reports.iter().any(|report| report.shards.is_some()) {
             Err(MergeError::NotAShard)
         } else {
@@ -205,6 +208,12 @@ fn shards(reports: &[Report]) -> Result<Option<Shards>, MergeError> {
         if shards.total != total {
             return Err(MergeError::Divisions { one: total, other: shards.total });
         }
+        // What says nothing of it is of an older version.
+        if let (Some(one), Some(other)) = (&division, &shards.division)
+            && one != other
+        {
+            return Err(MergeError::DividedOtherwise);
+        }
         for shard in &shards.present {
             if present.contains(shard) {
                 return Err(MergeError::Twice { shard: *shard, total });
@@ -213,7 +222,7 @@ fn shards(reports: &[Report]) -> Result<Option<Shards>, MergeError> {
         }
     }
     present.sort_unstable();
-    Ok(Some(Shards { total, present }))
+    Ok(Some(Shards { total, present, division }))
 }
 
 /// The earlier of two moments; offsets may differ.

@@ -6,7 +6,7 @@
 
 use crate::confirmed::{Confirmed, Reproduction};
 use crate::escape::escape_terminal;
-use crate::model::{AgentKind, Doubt, Finding, Guarantee, Level, Origin, Report, Totals, Verdict};
+use crate::model::{AgentKind, Doubt, Finding, Guarantee, Level, Origin, Report, Run, Totals, Verdict};
 
 /// `1 trial`, `2 trials`.
 pub(crate) fn counted(count: u32, one: &str, many: &str) -> String {
@@ -145,22 +145,33 @@ pub(crate) fn why_inconclusive(report: &Report) -> &'static str {
     {
         "shards are missing"
     } else {
-        why_not_judged(totals)
+        let doubted = || report.runs.iter().find(|run| run.verdict == Verdict::Inconclusive).map(why_run_inconclusive);
+        why_not_judged(totals).or_else(doubted).unwrap_or("see the notes")
     }
 }
 
-/// Why trials with these totals cannot be judged.
-pub(crate) const fn why_not_judged(totals: &Totals) -> &'static str {
+/// Why a run is inconclusive.
+pub(crate) fn why_run_inconclusive(run: &Run) -> &'static str {
+    match run.doubt {
+        Some(Doubt::BrokenOff) => "it was broken off",
+        Some(Doubt::FailsUndisturbed) => "undisturbed, the agent fails: see the note",
+        Some(Doubt::Refused) => "the agent is refused what it does by itself: see the note",
+        None => why_not_judged(&Totals::of(std::slice::from_ref(run))).unwrap_or("see the note"),
+    }
+}
+
+/// Why trials with these totals cannot be judged; none where they can.
+const fn why_not_judged(totals: &Totals) -> Option<&'static str> {
     if totals.trials == 0 {
-        "no trial was made"
+        Some("no trial was made")
     } else if totals.missed + totals.inconclusive == totals.trials {
-        "no trial reached its point"
+        Some("no trial reached its point")
     } else if totals.inconclusive > 0 {
-        "not every trial could be judged"
+        Some("not every trial could be judged")
     } else if 2 * totals.missed > totals.trials {
-        "fewer than half of the trials reached their point"
+        Some("fewer than half of the trials reached their point")
     } else {
-        "undisturbed, the agent fails: see the note"
+        None
     }
 }
 

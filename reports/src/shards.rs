@@ -21,6 +21,10 @@ pub struct Shards {
     pub total: u32,
     /// Which of them this report holds, from 1, in order.
     pub present: Vec<u32>,
+    /// By what the work was divided ([`Division::name`]): shards that were divided otherwise
+    /// leave some of it to nobody. Absent in reports of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub division: Option<String>,
 }
 
 impl Shards {
@@ -40,8 +44,10 @@ impl<'de> Deserialize<'de> for Shards {
         struct Read {
             total: u32,
             present: Vec<u32>,
+            #[serde(default)]
+            division: Option<String>,
         }
-        let Read { total, present } = Read::deserialize(deserializer)?;
+        let Read { total, present, division } = Read::deserialize(deserializer)?;
         if total > MOST {
             return Err(de::Error::custom(format!("{total} shards are more than {MOST}")));
         }
@@ -54,7 +60,7 @@ impl<'de> Deserialize<'de> for Shards {
         if !present.is_sorted_by(|one, next| one < next) {
             return Err(de::Error::custom("shards are not in order"));
         }
-        Ok(Self { total, present })
+        Ok(Self { total, present, division })
     }
 }
 
@@ -197,6 +203,16 @@ impl Division {
     #[must_use]
     pub const fn shard(&self) -> Shard {
         self.shard
+    }
+
+    /// A short name that is the same for all shards of one division: of these scenarios, by the
+    /// same earlier report or none.
+    #[must_use]
+    pub fn name<'a>(&self, scenarios: impl IntoIterator<Item = &'a str>) -> String {
+        let scenarios: BTreeSet<&str> = scenarios.into_iter().collect();
+        let assigned = self.assigned.iter().map(|(unit, shard)| format!("{unit}={shard}"));
+        let parts = [format!("of {}", self.shard.total)].into_iter().chain(scenarios.into_iter().map(str::to_owned));
+        digest(parts.chain(assigned))
     }
 
     /// Whether the work at this place of a scenario falls to this shard.

@@ -34,6 +34,9 @@ impl Journal {
     /// Begun anew, or gone on with after its last whole line.
     pub(crate) fn open(path: &Path, resumes: bool) -> Result<Self, Failure> {
         let failed = |error: std::io::Error| Failure::usage(format!("cannot write {}: {error}", path.display()));
+        if !resumes {
+            keeps_nothing(path)?;
+        }
         let mut file =
             OpenOptions::new().create(true).read(true).write(true).truncate(!resumes).open(path).map_err(failed)?;
         if resumes {
@@ -80,9 +83,26 @@ impl Journal {
     }
 }
 
+/// What a journal would overwrite that is none is refused.
+fn keeps_nothing(path: &Path) -> Result<(), Failure> {
+    let mut start = Vec::new();
+    if path.is_file() {
+        // One that cannot be read is told when it cannot be written.
+        let _unread = File::open(path).and_then(|file| file.take(START.len() as u64).read_to_end(&mut start));
+    }
+    if start.is_empty() || start == START.as_bytes() {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("{} is there and is no journal: it would be overwritten", path.display()))
+        .with_help("name a file of its own for --journal"))
+}
+
+/// How each begins.
+const START: &str = "{\"begin\"";
+
 /// Whether a text is that of a journal, by its beginning.
 pub(crate) fn is_one(text: &str) -> bool {
-    text.starts_with("{\"begin\"")
+    text.starts_with(START)
 }
 
 /// The runs of a journal.

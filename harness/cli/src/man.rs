@@ -17,8 +17,10 @@ pub(crate) fn run(arguments: &ManArguments) -> Result<Exit, Failure> {
         None => output::print(&page(command).1)?,
         Some(directory) => {
             std::fs::create_dir_all(directory).map_err(|error| cannot_write(directory, &error))?;
-            let subcommands = command.get_subcommands().cloned();
-            for (name, text) in subcommands.chain([command.clone()]).map(page) {
+            let mut commands = vec![command];
+            while let Some(command) = commands.pop() {
+                commands.extend(command.get_subcommands().cloned());
+                let (name, text) = page(command);
                 let path = directory.join(name);
                 std::fs::write(&path, text).map_err(|error| cannot_write(&path, &error))?;
             }

@@ -5,6 +5,7 @@ use crate::exit::Failure;
 use crate::rendering::render;
 use quietus_reports::{HumanOptions, Report};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use std::collections::BTreeSet;
 use std::io::{IsTerminal, Read, Write};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
@@ -55,7 +56,12 @@ pub(crate) type Plan = Vec<(FormatArgument, Option<PathBuf>)>;
 
 /// Checks before anything runs that every report has a place to go.
 pub(crate) fn plan(arguments: &OutputArguments) -> Result<Plan, Failure> {
-    places(&arguments.format, &arguments.output)
+    let plan = places(&arguments.format, &arguments.output)?;
+    let is_taken = |journal: &&PathBuf| plan.iter().any(|(_, path)| path.as_ref() == Some(journal));
+    if let Some(journal) = arguments.journal.as_ref().filter(is_taken) {
+        return Err(Failure::usage(format!("{} cannot be a report and the journal", journal.display())));
+    }
+    Ok(plan)
 }
 
 /// The form that the end of a name says.
@@ -93,7 +99,14 @@ pub(crate) fn places(formats: &[FormatArgument], paths: &[PathBuf]) -> Result<Pl
         return Err(Failure::usage("two reports cannot both go to standard output")
             .with_help("give each --format its own --output, such as --format json --output report.json"));
     }
-    plan.iter().filter_map(|(_, path)| path.as_deref()).try_for_each(has_place)?;
+    let mut files = BTreeSet::new();
+    for path in plan.iter().filter_map(|(_, path)| path.as_deref()) {
+        has_place(path)?;
+        // A device takes as much as one likes.
+        if !files.insert(path) && (!path.exists() || path.is_file()) {
+            return Err(Failure::usage(format!("two reports cannot both go to {}", path.display())));
+        }
+    }
     Ok(plan)
 }
 

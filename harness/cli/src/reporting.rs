@@ -1,13 +1,13 @@
 //! `quietus report`: reports merged, rendered and compared.
 
-use crate::args::{BaselineArguments, DiffArguments, MergeArguments, RenderArguments, ReportCommand};
+use crate::args::{BaselineArguments, DiffArguments, FormatArgument, MergeArguments, RenderArguments, ReportCommand};
 use crate::exit::{Exit, Failure};
 use crate::journal;
 use crate::output::{self, Looks};
 use crate::rendering::render;
 use quietus_reports::escape::escape_terminal;
 use quietus_reports::judgement::is_judged;
-use quietus_reports::{Baseline, Known, Report, Shards, Verdict, from_json, merge, to_json};
+use quietus_reports::{Baseline, Known, MergeError, Report, Shards, Verdict, from_json, merge, to_json};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -56,7 +56,14 @@ fn put(path: &Path, text: &str) -> Result<(), Failure> {
 fn merged(arguments: &MergeArguments) -> Result<Exit, Failure> {
     output::has_place(&arguments.output)?;
     let reports: Vec<Report> = arguments.reports.iter().map(|path| report(path)).collect::<Result<_, _>>()?;
-    let merged = merge(reports).map_err(|error| Failure::usage(format!("these reports cannot be merged: {error}")))?;
+    let merged = merge(reports).map_err(|error| {
+        let failure = Failure::usage(format!("these reports cannot be merged: {error}"));
+        if error == MergeError::DividedOtherwise {
+            failure.with_help("run every shard with the same scenarios and the same --timings, or with none")
+        } else {
+            failure
+        }
+    })?;
     let missing = merged.shards.as_ref().and_then(Shards::told_missing);
     if let Some(told) = &missing {
         if !arguments.allow_missing {
@@ -72,6 +79,12 @@ fn merged(arguments: &MergeArguments) -> Result<Exit, Failure> {
 
 fn rendered(arguments: &RenderArguments) -> Result<Exit, Failure> {
     let plan = output::places(&arguments.written.format, &arguments.written.output)?;
+    // The others know a report and nothing else: a reader would take what is known for new.
+    let tells = |format: FormatArgument| format == FormatArgument::Markdown;
+    if arguments.baseline.is_some() && !plan.iter().all(|(format, _)| tells(*format)) {
+        return Err(Failure::usage("only --format markdown says what a --baseline knows")
+            .with_help("`quietus gate REPORT --baseline FILE` makes every form by what it lets pass"));
+    }
     let path = &arguments.report;
     let text = output::read_text(path, MOST_OF_A_REPORT)?;
     let of_journal = || journal::report(&text, path);

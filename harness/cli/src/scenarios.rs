@@ -13,7 +13,7 @@ use quietus::explore::{Check, CheckError, Journaled, check, read_plans, regressi
 use quietus::model::quote_all;
 use quietus::scenario::{GuaranteeWish, Scenario, Strategy, parse};
 use quietus_reports::fingerprint::digest;
-use quietus_reports::{AgentKind, Division, Guarantee, Level, Report, Run, Shards, Verdict};
+use quietus_reports::{AgentKind, Division, Doubt, Guarantee, Level, Report, Run, Shards, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -37,6 +37,7 @@ pub(crate) fn run(arguments: &RunArguments, interrupt: &Interrupt) -> Result<Exi
     }
     told_apart(&loaded)?;
     let division = sharding::division(arguments, arguments.output.quiet)?;
+    let shards = shards(division.as_ref(), &loaded);
     let mut resumed = Resumed::read(arguments)?;
     let shown = Shown::going_on(&arguments.output, arguments.resume)?;
     let started = jiff::Zoned::now();
@@ -53,8 +54,11 @@ pub(crate) fn run(arguments: &RunArguments, interrupt: &Interrupt) -> Result<Exi
         let wish = arguments.guarantee.map_or(one.scenario.cell.guarantee, GuaranteeWish::from);
         let driver = checking::driver(&wanted, wish, &shown)?;
         guarantee = Some(weaker(guarantee, driver.guarantee()));
-        let key = key(one, division.as_ref());
-        let about = with_shards(report(Vec::new(), driver.guarantee(), &started), division.as_ref());
+        let key = key(one, &wanted, division.as_ref());
+        let about = Report { shards: shards.clone(), ..report(Vec::new(), driver.guarantee(), &started) };
+        if runs.is_empty() {
+            resumed.plan(&loaded, division.as_ref(), &about, &shown)?;
+        }
         let replay = wanted.replay.clone();
         shown.journal(|journal| journal.next(journal::Next { key: Some(key.clone()), report: about, replay }));
         let before = resumed.take(&key);
@@ -81,6 +85,11 @@ pub(crate) fn run(arguments: &RunArguments, interrupt: &Interrupt) -> Result<Exi
             }
             Err(CheckError::Control(why)) => inconclusive(&wanted, why),
             Err(CheckError::Driver(error @ DriverError::Service { .. })) => inconclusive(&wanted, error.to_string()),
+            // Whoever else can be run is not to lose by it.
+            Err(CheckError::Driver(error @ DriverError::Command { .. })) if loaded.len() > 1 => {
+                output::complain(&format!("{}: {error}", one.path.display()));
+                inconclusive(&wanted, error.to_string())
+            }
             Err(CheckError::Interrupted) => break,
             Err(error) => return Err(Failure::from(error).in_scenario(&one.path)),
         };
@@ -93,33 +102,56 @@ pub(crate) fn run(arguments: &RunArguments, interrupt: &Interrupt) -> Result<Exi
         }
         runs.push(run);
     }
-    resumed.complain_if_useless(arguments);
+    resumed.tell(arguments);
+    // What was planned and not begun is not clean.
+    for one in loaded.iter().skip(runs.len()) {
+        runs.push(not_begun(&to_check(one)?));
+    }
     let guarantee = guarantee.ok_or_else(|| Failure::usage("interrupted before the first scenario"))?;
-    let report = with_shards(report(runs, guarantee, &started), division.as_ref());
+    let report = Report { shards, ..report(runs, guarantee, &started) };
     output::write(&report, &arguments.output)?;
     shown.close()?;
     Ok(checking::finish(&report, interrupt))
 }
 
-/// The report says which part of the work it is.
-fn with_shards(report: Report, division: Option<&Division>) -> Report {
-    let shards = division.map(|division| {
-        let shard = division.shard();
-        Shards { total: shard.total(), present: vec![shard.index()] }
-    });
-    Report { shards, ..report }
+/// Which part of the work it is.
+fn shards(division: Option<&Division>, loaded: &[Loaded]) -> Option<Shards> {
+    let division = division?;
+    let shard = division.shard();
+    let name = division.name(loaded.iter().map(|one| one.scenario.name.as_str()));
+    Some(Shards { total: shard.total(), present: vec![shard.index()], division: Some(name) })
 }
 
-/// What was run, by all that decides what its trials are.
-fn key(one: &Loaded, division: Option<&Division>) -> String {
+/// What was run, by what decides what its trials are and find: the scenario, and the files that
+/// the command of its agent names.
+fn key(one: &Loaded, wanted: &Check, division: Option<&Division>) -> String {
     let shard = division.map(|division| division.shard().to_string()).unwrap_or_default();
     let path = one.path.to_string_lossy();
-    digest([env!("CARGO_PKG_VERSION"), &path, &one.text, &shard])
+    let mut parts =
+        [env!("CARGO_PKG_VERSION"), &*path, &one.text, &shard].map(|part| part.as_bytes().to_vec()).to_vec();
+    for word in wanted.command.iter().chain(wanted.prepare.iter().flatten()) {
+        parts.push(content(&wanted.directory.join(word)));
+    }
+    digest(parts)
+}
+
+/// A file as far as it tells whether it changed; nothing of what is none. One that cannot be
+/// read is told when it is run.
+fn content(path: &Path) -> Vec<u8> {
+    let Some(metadata) = path.metadata().ok().filter(std::fs::Metadata::is_file) else { return Vec::new() };
+    if metadata.len() <= MOST_OF_A_FILE {
+        return std::fs::read(path).unwrap_or_default();
+    }
+    format!("{} {:?}", metadata.len(), metadata.modified().ok()).into_bytes()
 }
 
 /// What an earlier run had done.
 struct Resumed {
     runs: Vec<Journaled>,
+    /// When it began.
+    began: String,
+    /// How many trials of it are taken over.
+    trials: usize,
     /// Whether something of it was of use.
     used: bool,
 }
@@ -128,20 +160,54 @@ impl Resumed {
     /// From the journal. Where there is none, nothing was done.
     fn read(arguments: &RunArguments) -> Result<Self, Failure> {
         let path = arguments.output.journal.as_ref().filter(|path| arguments.resume && path.exists());
-        Ok(Self { runs: path.map(|path| journal::read(path)).transpose()?.unwrap_or_default(), used: false })
+        let runs = path.map(|path| journal::read(path)).transpose()?.unwrap_or_default();
+        let began = runs.first().map(|run| run.report.started.clone()).unwrap_or_default();
+        Ok(Self { runs, began, trials: 0, used: false })
     }
 
-    fn complain_if_useless(&self, arguments: &RunArguments) {
-        if let Some(path) = arguments.output.journal.as_ref().filter(|_| !self.used && !self.runs.is_empty()) {
-            output::complain(&format!("{} holds nothing of these scenarios: everything was run", path.display()));
+    /// Writes down what is going to be run, so that a journal tells what is missing in it.
+    fn plan(
+        &self,
+        loaded: &[Loaded],
+        division: Option<&Division>,
+        about: &Report,
+        shown: &Shown,
+    ) -> Result<(), Failure> {
+        for one in loaded {
+            let wanted = to_check(one)?;
+            let key = key(one, &wanted, division);
+            if !self.runs.iter().any(|run| run.key.as_ref() == Some(&key)) {
+                shown.journal(|journal| {
+                    let replay = wanted.replay.clone();
+                    journal.next(journal::Next { key: Some(key), report: about.clone(), replay });
+                    journal.begin(&not_begun(&wanted));
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// What of the result is not of today, or that nothing is.
+    fn tell(&self, arguments: &RunArguments) {
+        let Some(path) = arguments.output.journal.as_ref().map(|path| path.display()) else { return };
+        if self.trials > 0 {
+            let (trials, began) = (self.trials, &self.began);
+            output::complain(&format!(
+                "{trials} trials are taken over from {path}, begun on {began}: what changed since, but for the scenarios and the files that their commands name, is not seen"
+            ));
+        } else if !self.used && !self.runs.is_empty() {
+            output::complain(&format!("{path} holds nothing of these scenarios as they are: everything was run"));
         }
     }
 
     /// What was done of this, the last time.
     fn take(&mut self, key: &str) -> Option<Journaled> {
         let place = self.runs.iter().rposition(|run| run.key.as_deref() == Some(key))?;
-        self.used = true;
-        Some(self.runs.remove(place))
+        let run = self.runs.remove(place);
+        let trials = if run.is_over { run.run.trials.len() } else { run.trials.len() };
+        self.trials += trials;
+        self.used |= trials > 0 || run.is_over;
+        Some(run)
     }
 }
 
@@ -161,6 +227,15 @@ fn elsewhere(wanted: &Check) -> Run {
         doubt: None,
         notes: Vec::new(),
         verdict: Verdict::Clean,
+        ..inconclusive(wanted, String::new())
+    }
+}
+
+/// A run that was planned, before or without its first trial.
+fn not_begun(wanted: &Check) -> Run {
+    Run {
+        doubt: Some(Doubt::BrokenOff),
+        notes: vec!["it was not begun: the run was broken off before".to_owned()],
         ..inconclusive(wanted, String::new())
     }
 }

@@ -60,6 +60,9 @@ fn each_command_has_a_page_and_each_page_all_its_parts() {
     assert_eq!(made.status.code(), Some(0), "{}", text(&made.stderr));
     assert_eq!(text(&made.stdout), "");
     let mut wanted: BTreeSet<String> = subcommands().iter().map(|name| format!("quietus-{name}.1")).collect();
+    // What a page refers to is there, too.
+    let nested = ["report-baseline", "report-diff", "report-merge", "report-render"];
+    wanted.extend(nested.map(|name| format!("quietus-{name}.1")));
     assert!(wanted.len() > 10, "{wanted:?}");
     wanted.insert("quietus.1".to_owned());
     assert_eq!(pages(&pages_in), wanted);

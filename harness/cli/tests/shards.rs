@@ -189,16 +189,132 @@ fn a_finding_is_shown_at_its_line_wherever_in_the_repository_that_lies() {
     }
     let sources = place.join("agents/exporter");
     std::fs::write(sources.join("main.py"), "import lib.parts\nlib.parts.make()\n").expect("written");
-    let parts = "import os\n\n\ndef make():\n    open('part.tmp', 'w').close()\n    os.unlink('part.tmp')\n";
+    // Undisturbed, it takes with it what it made.
+    let parts = "import os, subprocess, time\n\n\ndef make():\n    open('part.tmp', 'w').close()\n    tool = subprocess.Popen(['sleep', '300'])\n    time.sleep(1)\n    os.unlink('part.tmp')\n    tool.kill()\n    tool.wait()\n";
     std::fs::write(sources.join("lib/parts.py"), parts).expect("written");
-    let scenario = "name = \"exporter\"\n[agent]\ncommand = [\"python3\", \"main.py\"]\nkind = \"job\"\nworkspace = \"agents/exporter\"\n[terminate]\nsend = \"KILL\"\n[explore]\nstrategy = \"sweep\"\n";
+    let scenario = "name = \"exporter\"\n[agent]\ncommand = [\"python3\", \"main.py\"]\nkind = \"job\"\nworkspace = \"agents/exporter\"\n[terminate]\nsend = \"KILL\"\n[explore]\nstrategy = \"check\"\n";
     std::fs::write(place.join("exporter.toml"), scenario).expect("written");
     let words = ["run", "exporter.toml", "--quiet", "--format", "sarif", "--output", "r.sarif"];
     let output = ran(place, &words);
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
     let sarif = std::fs::read_to_string(place.join("r.sarif")).expect("written");
     let sarif: serde_json::Value = serde_json::from_str(&sarif).expect("JSON");
-    let spot = &sarif["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
-    assert_eq!(spot["artifactLocation"]["uri"], "agents/exporter/lib/parts.py", "{spot}");
-    assert_eq!(spot["region"]["startLine"], 5, "{spot}");
+    for (code, line) in [("temp-file", 5), ("orphan-process", 6)] {
+        let results = sarif["runs"][0]["results"].as_array().expect("results");
+        let result = results.iter().find(|result| result["ruleId"] == code);
+        let spot = &result.unwrap_or_else(|| panic!("no {code} in {sarif}"))["locations"][0]["physicalLocation"];
+        assert_eq!(spot["artifactLocation"]["uri"], "agents/exporter/lib/parts.py", "{code}: {spot}");
+        assert_eq!(spot["region"]["startLine"], line, "{code}: {spot}");
+    }
+}
+
+/// A run of both scenarios that is killed, or told to end, while the first is tried.
+fn broken_off(place: &Path, signal: rustix::process::Signal) {
+    std::fs::write(place.join("agent.sh"), "echo begun\nexec sleep 30\n").expect("written");
+    let words = ["run", "one.toml", "two.toml", "--progress", "plain", "--journal", "run.jsonl"];
+    let words = [&words[..], &["--format", "json", "--output", "r.json"]].concat();
+    let mut child = quietus(place, &words).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("quietus runs");
+    let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+    assert!(lines.any(|line| line.is_ok_and(|line| line.contains("undisturbed"))), "no control was told");
+    let pid = rustix::process::Pid::from_child(&child);
+    // What is planned is written down with the first control.
+    rustix::process::kill_process(pid, signal).expect("it runs");
+    lines.for_each(drop);
+    child.wait().expect("it ends");
+}
+
+fn gated(place: &Path, report: &str) -> (Option<i32>, String) {
+    let output = ran(place, &["gate", report]);
+    (output.status.code(), said(&output))
+}
+
+#[test]
+fn a_suite_that_was_interrupted_is_never_clean() {
+    let suite = suite();
+    let place = suite.path();
+    broken_off(place, rustix::process::Signal::TERM);
+    let report = report(place, "r.json");
+    let names: Vec<&str> = report.runs.iter().map(|run| run.scenario.as_str()).collect();
+    assert_eq!(names, ["one", "two"]);
+    assert!(report.runs.iter().all(|run| run.doubt == Some(quietus_reports::Doubt::BrokenOff)), "{report:#?}");
+    let (code, told) = gated(place, "r.json");
+    assert_eq!(code, Some(3), "{told}");
+    assert!(told.contains("two: it was broken off"), "{told}");
+}
+
+#[test]
+fn a_journal_tells_what_was_not_begun() {
+    let suite = suite();
+    let place = suite.path();
+    let words = ["run", "one.toml", "two.toml", "-j", "1", "--progress", "plain", "--journal", "run.jsonl"];
+    killed_after(place, &words, 2);
+    let render = ["report", "render", "run.jsonl", "--format", "json", "--output", "r.json"];
+    assert_eq!(ran(place, &render).status.code(), Some(0));
+    let names: BTreeSet<String> = report(place, "r.json").runs.into_iter().map(|run| run.scenario).collect();
+    assert_eq!(names, BTreeSet::from(["one".to_owned(), "two".to_owned()]));
+}
+
+#[test]
+fn an_agent_that_was_changed_is_run_again() {
+    let suite = suite();
+    let place = suite.path();
+    let words = ["run", "one.toml", "--journal", "run.jsonl", "--resume", "--format", "json", "--output", "r.json"];
+    assert_eq!(ran(place, &words).status.code(), Some(1));
+    let output = ran(place, &words);
+    assert!(said(&output).contains("trials are taken over from run.jsonl, begun on 2"), "{}", said(&output));
+    // Now it leaves nothing.
+    std::fs::write(place.join("agent.sh"), "echo begun\n").expect("written");
+    let output = ran(place, &words);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert!(said(&output).contains("run.jsonl holds nothing of these scenarios as they are"), "{}", said(&output));
+}
+
+#[test]
+fn nothing_is_written_over() {
+    let suite = suite();
+    let place = suite.path();
+    for words in [
+        &["run", "one.toml", "--journal", "agent.sh"][..],
+        &["run", "one.toml", "--journal", "j", "--format", "json", "--output", "j"],
+        &["run", "one.toml", "--format", "json", "--output", "o", "--format", "html", "--output", "o"],
+    ] {
+        let output = ran(place, words);
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {}", said(&output));
+    }
+    assert_eq!(std::fs::read_to_string(place.join("agent.sh")).expect("it is there"), AGENT);
+    assert!(!place.join("j").exists() && !place.join("o").exists());
+}
+
+#[test]
+fn one_that_cannot_be_run_takes_nothing_from_the_others() {
+    let suite = suite();
+    let place = suite.path();
+    let scenario = "name = \"zero\"\n[agent]\ncommand = [\"no-such-interpreter\", \"x\"]\n";
+    std::fs::write(place.join("zero.toml"), scenario).expect("written");
+    let words = ["run", "zero.toml", "one.toml", "--quiet", "--format", "json", "--output", "r.json"];
+    let output = ran(place, &words);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("cannot find the program `no-such-interpreter`"), "{}", said(&output));
+    let report = report(place, "r.json");
+    assert_eq!(report.runs[0].verdict, quietus_reports::Verdict::Inconclusive);
+    assert_eq!(report.runs[1].verdict, quietus_reports::Verdict::Findings);
+    assert_eq!(ran(place, &["run", "zero.toml", "--quiet"]).status.code(), Some(2));
+}
+
+#[test]
+fn shards_of_different_divisions_are_not_one_run() {
+    let suite = suite();
+    let place = suite.path();
+    let run = |shard: &str, more: &[&str], name: &str| {
+        let words = ["run", "--quiet", "--shard", shard, "--format", "json", "--output", name];
+        let output = ran(place, &[&words[..], more].concat());
+        assert!(matches!(output.status.code(), Some(0 | 1)), "{}", said(&output));
+    };
+    run("1/1", &[], "all.json");
+    run("1/2", &["--timings", "all.json"], "one.json");
+    run("2/2", &[], "two.json");
+    let output = ran(place, &["report", "merge", "one.json", "two.json", "--output", "m.json"]);
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert!(said(&output).contains("divided in different ways"), "{}", said(&output));
+    assert!(!place.join("m.json").exists());
 }

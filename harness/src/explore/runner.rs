@@ -5,7 +5,7 @@ use super::control::Learned;
 use super::held::held;
 use crate::audit::{Case, Found, Places, Rules, audit, unheard};
 use crate::driver::{Driver, DriverError, Interrupt, Recovery, Request};
-use crate::model::{Point, TrialPlan};
+use crate::model::{Act, Injection, Noise, Point, PointSpec, Recording, TrialPlan};
 use crate::scenario::{Kind, Strategy};
 use crate::trial::{Limits, Outcome, TrialRecord, run_trial};
 use std::ffi::OsString;
@@ -81,6 +81,25 @@ impl Runner<'_> {
         let reach = self.check.horizon * 6;
         let request = Request { record: self.records(), ..self.request(plan) };
         run_trial(self.driver, &request, self.limits(reach, Duration::ZERO, horizon))
+    }
+
+    /// What an undisturbed agent does until it ends or, if it does not, rests; none where that
+    /// cannot be told.
+    pub(super) fn undisturbed(&self, learned: &Learned) -> Option<Recording> {
+        let at = vec![PointSpec { relative: false, point: learned.rest.clone() }];
+        let stop = Act { at, send: Injection::usual() };
+        let acts = if learned.kind == Kind::Job { Vec::new() } else { vec![stop] };
+        let plan = TrialPlan {
+            acts,
+            grace: self.check.grace,
+            stdin: learned.stdin.clone(),
+            pty: self.check.pty,
+            pid1: self.check.pid1,
+            noise: Noise::NONE,
+        };
+        let request = Request { record: true, ..self.request(&plan) };
+        let limits = self.limits(self.check.horizon * 6, Duration::ZERO, None);
+        run_trial(self.driver, &request, limits).ok()?.evidence.recording
     }
 
     /// A control that is started again over what it leaves.

@@ -102,7 +102,8 @@ fn only_what_was_looked_for_is_fixed() {
     failing.runs[0].verdict = crate::Verdict::Inconclusive;
     assert_eq!(fixed(failing), 0);
     // A part of it was run.
-    let shard = |present: Vec<u32>| Report { shards: Some(Shards { total: 2, present }), ..report(vec![]) };
+    let shard =
+        |present: Vec<u32>| Report { shards: Some(Shards { total: 2, present, division: None }), ..report(vec![]) };
     assert_eq!(fixed(shard(vec![1])), 0);
     assert_eq!(fixed(shard(vec![1, 2])), 1);
     let mut part = report(vec![]);

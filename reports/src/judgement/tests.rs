@@ -45,7 +45,7 @@ fn said(text: &str, finding: Finding) -> String {
 }
 
 fn shard(report: Report) -> Report {
-    Report { shards: Some(Shards { total: 4, present: vec![1, 3] }), ..report }
+    Report { shards: Some(Shards { total: 4, present: vec![1, 3], division: None }), ..report }
 }
 
 use Verdict::{Clean, Findings, Inconclusive};
@@ -193,7 +193,7 @@ fn what_is_accepted() {
         assert_eq!(verdict(&allow(rest), finding(Code::TempFile)), expected, "{rest}");
         assert_eq!(verdict(&allow(rest), finding(Code::LockFile)), Findings, "{rest}");
     }
-    insta::assert_snapshot!(said(&allow(""), finding(Code::TempFile)), @"temp-file: a temporary file or directory was not removed in nightly export is accepted: tracked");
+    insta::assert_snapshot!(said(&allow(LATE), finding(Code::TempFile)), @"temp-file: a temporary file or directory was not removed in nightly export is accepted: tracked");
     assert_eq!(verdict(&format!("codes.fail = [\"temp-file\"]\n{}", allow("")), finding(Code::TempFile)), Clean);
 }
 
@@ -227,6 +227,21 @@ fn what_ends_soon_is_told() {
     assert!(!told("9999-12-31").contains("ends"), "{}", told("9999-12-31"));
 }
 
+/// Long after the day of these tests.
+const LATE: &str = "expires = 2030-12-31";
+
+#[test]
+fn what_is_too_much_or_was_not_run_is_told() {
+    let many = report(vec![finding(Code::TempFile), finding(Code::LockFile)]);
+    let judged = judge(&many, &policy("max_findings = 1"), None, TODAY);
+    assert_eq!(judged.reasons, ["2 findings are more than max_findings = 1"]);
+    let mut other = report(vec![finding(Code::TempFile)]);
+    other.runs[0].scenario = "another".to_owned();
+    let judged = judge(&other, &policy(""), Some(&Baseline::of(&many)), TODAY);
+    let expected = "2 known findings are of scenarios that were not run: nightly export";
+    assert!(judged.warnings.iter().any(|told| told == expected), "{:?}", judged.warnings);
+}
+
 #[test]
 fn what_accepts_nothing_is_told() {
     let told = |report: &Report, rest: &str| judge(report, &policy(&allow(rest)), None, TODAY).warnings.join("\n");
@@ -239,12 +254,16 @@ fn what_accepts_nothing_is_told() {
     assert!(!told(&part, "").contains("allow"), "{}", told(&part, ""));
     let mut lost = report(vec![]);
     lost.runs[0].trials.push(sample::inconclusive(4, "idle", "lost"));
-    assert_eq!(told(&lost, ""), "");
+    assert_eq!(told(&lost, LATE), "nightly export: not every trial could be judged");
     // It fits what was not seen again this time, what is no error, and what another entry accepts.
     let never = Finding { confirmed: Confirmed::new(0, 3), ..finding(Code::TempFile) };
-    assert_eq!(told(&report(vec![never]), ""), "");
+    assert_eq!(told(&report(vec![never]), LATE), "");
     let mild = Finding { severity: Severity::Note, ..finding(Code::TempFile) };
-    assert_eq!(told(&report(vec![mild]), ""), "");
+    assert_eq!(told(&report(vec![mild]), LATE), "");
+    assert_eq!(
+        told(&report(vec![finding(Code::TempFile)]), "").lines().last(),
+        Some("[[allow]] temp-file never ends: `expires` gives it a last day")
+    );
     let both = told(&report(vec![finding(Code::TempFile)]), &allow("subject = \"/tmp/*\""));
     assert!(!both.contains("fits no"), "{both}");
 }
@@ -320,7 +339,7 @@ fn a_part_never_passes() {
     // How much the whole has covered is not known.
     let part = judged(report(vec![]), "min_coverage = 1\nmax_missed = 0");
     assert_eq!((part.verdict, part.reasons), (Inconclusive, vec![]));
-    let whole = Report { shards: Some(Shards { total: 1, present: vec![1] }), ..report(vec![]) };
+    let whole = Report { shards: Some(Shards { total: 1, present: vec![1], division: None }), ..report(vec![]) };
     assert_eq!(judge(&whole, &policy(""), None, TODAY).verdict, Clean);
 }
 
@@ -396,6 +415,7 @@ fn hostile_strings() {
     "#);
     insta::assert_snapshot!(judge(&report, &policy(text), None, TODAY).told(), @r#"
     warning: temp-file: a\x1b[2J\n\u{202e}fails: x in a\x1b[2J\n\u{202e}fails: x is accepted: r\x1b\n\u{202e}
+    warning: [[allow]] temp-file a\x1b* never ends: `expires` gives it a last day
     the gate passes
     "#);
     let expired = format!("{text}expires = 2030-05-31");

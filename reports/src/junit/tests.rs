@@ -123,6 +123,7 @@ fn names_are_the_same_in_every_run() {
             sample::finding(Code::TempFile, subject, &["start"]),
             sample::finding(Code::TempFile, more, &["start"]),
         ];
+        findings[0].fingerprint = "temp-file:0000000000000001".into();
         findings[1].fingerprint = "temp-file:ffffffffffffffff".into();
         if subject > more {
             findings.reverse();
@@ -130,9 +131,21 @@ fn names_are_the_same_in_every_run() {
         let text = junit(&sample::report(vec![sample::run(vec![sample::trial(0, "start")], findings)]));
         read(&text).test_suites[0].test_cases.iter().map(|case| case.name.as_str().to_owned()).collect()
     };
-    let monday = names("/tmp/tmp3k_0q9xz/out", "/tmp/tmpabc_12de/out");
-    assert_eq!(monday, names("/tmp/tmpzz9_0q1x/out", "/tmp/tmp00c_12de/out"));
-    assert_eq!(monday[1..], ["temp-file: /tmp/tmp*/out", "temp-file: /tmp/tmp*/out (2)"]);
+    let monday = names("/tmp/h8_fgab5", "/one/checkout/a.lock");
+    assert_eq!(monday, names("/tmp/_abcqz", "/another/a.lock"));
+    assert_eq!(monday[1..], ["temp-file:0000000000000001", "temp-file:ffffffffffffffff"]);
+}
+
+#[test]
+fn a_shard_that_is_missing_is_an_error() {
+    let mut part = sample::report(vec![sample::run(vec![sample::trial(0, "start")], vec![])]);
+    part.shards = Some(crate::Shards { total: 4, present: vec![1, 3], division: None });
+    let file = read(&junit(&part));
+    let case = file.test_suites.last().and_then(|suite| suite.test_cases.first()).expect("one for the shards");
+    let TestCaseStatus::NonSuccess { kind: NonSuccessKind::Error, message, .. } = &case.status else {
+        panic!("{:?}", case.status)
+    };
+    assert_eq!(message.as_ref().map(|it| it.as_str()), Some("shards 2, 4 of 4 are missing"));
 }
 
 #[test]

@@ -44,7 +44,7 @@ fn cut(whole: &Report, total: u32, shares: &[u32]) -> Vec<Report> {
                 part(run, own.map(|(trial, _)| trial.clone()).collect())
             })
             .collect();
-        let shards = Some(Shards { total, present: vec![shard] });
+        let shards = Some(Shards { total, present: vec![shard], division: None });
         Report { shards, totals: Totals::of(&runs), verdict: Gate::default().judge(&runs), runs, ..whole.clone() }
     };
     (1..=total).map(of).collect()
@@ -167,7 +167,13 @@ fn what_cannot_be_merged() {
     assert_eq!(wrong(&[]), MergeError::Nothing);
     insta::assert_snapshot!(wrong(&[]), @"there is no report to merge");
     insta::assert_snapshot!(changed(&|report| report.quietus = "9\u{1b}[2J".into()), @r"they were written by different versions of quietus: 0.1.0 and 9\x1b[2J");
-    insta::assert_snapshot!(changed(&|report| report.shards = Some(Shards { total: 3, present: vec![2] })), @"they are shards of different divisions: of 2 and of 3");
+    insta::assert_snapshot!(changed(&|report| report.shards = Some(Shards { total: 3, present: vec![2], division: None })), @"they are shards of different divisions: of 2 and of 3");
+    let divided = |report: &mut Report| report.shards.as_mut().expect("a shard").division = Some("others".into());
+    let mut others = shards_of(&sample::report(vec![clean_run(6)]), 2);
+    divided(&mut others[1]);
+    assert!(merge(others.clone()).is_ok(), "an older version does not say how it divided");
+    others[0].shards.as_mut().expect("a shard").division = Some("these".into());
+    assert_eq!(merge(others), Err(MergeError::DividedOtherwise));
     insta::assert_snapshot!(changed(&|report| report.shards = None), @"some are shards and some are not: a whole run cannot be merged with a part of one");
     insta::assert_snapshot!(wrong(&[&rich(), &shards[0]]), @"some are shards and some are not: a whole run cannot be merged with a part of one");
     insta::assert_snapshot!(wrong(&[&shards[1], &shards[0], &shards[1]]), @"shard 2 of 2 is there twice");
@@ -264,8 +270,10 @@ fn random_trials_are_all_in_one_shard() {
         kind,
         ..sample::run(trials, vec![])
     };
-    let shard =
-        |index, run| Report { shards: Some(Shards { total: 2, present: vec![index] }), ..sample::report(vec![run]) };
+    let shard = |index, run| Report {
+        shards: Some(Shards { total: 2, present: vec![index], division: None }),
+        ..sample::report(vec![run])
+    };
     let trials = vec![sample::trial(0, "time:1ms"), sample::trial(1, "time:2ms")];
     let all =
         merged(vec![shard(1, fuzz(vec![], 1, AgentKind::Job)), shard(2, fuzz(trials.clone(), 0, AgentKind::Session))]);

@@ -61,7 +61,7 @@ fn forms() {
 
 #[test]
 fn which_are_missing() {
-    let missing = |total, present: &[u32]| Shards { total, present: present.to_vec() }.missing();
+    let missing = |total, present: &[u32]| Shards { total, present: present.to_vec(), division: None }.missing();
     assert_eq!(missing(4, &[1, 3]), [2, 4]);
     assert_eq!(missing(2, &[1, 2]), [0; 0]);
     assert_eq!(missing(1, &[1]), [0; 0]);
@@ -71,7 +71,10 @@ fn which_are_missing() {
 fn what_cannot_be_is_not_read() {
     let read = |text: &str| serde_json::from_str::<Shards>(text).map_err(|error| error.to_string());
     let wrong = |text: &str| read(text).expect_err("must not be read");
-    assert_eq!(read(r#"{"total": 4, "present": [1, 3]}"#), Ok(Shards { total: 4, present: vec![1, 3] }));
+    assert_eq!(
+        read(r#"{"total": 4, "present": [1, 3]}"#),
+        Ok(Shards { total: 4, present: vec![1, 3], division: None })
+    );
     insta::assert_snapshot!(wrong(r#"{"total": 0, "present": []}"#), @"of 0 shards there is none");
     insta::assert_snapshot!(wrong(r#"{"total": 4, "present": []}"#), @"of 4 shards there is none");
     insta::assert_snapshot!(wrong(r#"{"total": 4, "present": [0]}"#), @"of 4 shards there is no shard 0");
@@ -80,7 +83,7 @@ fn what_cannot_be_is_not_read() {
     insta::assert_snapshot!(wrong(r#"{"total": 4, "present": [1, 1]}"#), @"shards are not in order");
     // Of so many, the missing ones alone would not fit into memory.
     insta::assert_snapshot!(wrong(r#"{"total": 4294967295, "present": [1]}"#), @"4294967295 shards are more than 10000");
-    let report = Report { shards: Some(Shards { total: 3, present: vec![2] }), ..sample::rich() };
+    let report = Report { shards: Some(Shards { total: 3, present: vec![2], division: None }), ..sample::rich() };
     assert_eq!(crate::from_json(&crate::to_json(&report)), Ok(report));
 }
 

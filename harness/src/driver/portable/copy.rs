@@ -197,7 +197,12 @@ impl Copy<'_> {
     fn attributes(&self, copy: impl AsFd, stat: &Stat) -> rustix::io::Result<()> {
         let mut mode = stat.st_mode & 0o7777;
         if self.root {
-            rustix::fs::fchown(&copy, Some(Uid::from_raw(stat.st_uid)), Some(Gid::from_raw(stat.st_gid)))?;
+            match rustix::fs::fchown(&copy, Some(Uid::from_raw(stat.st_uid)), Some(Gid::from_raw(stat.st_gid))) {
+                // In a user namespace not everybody is there whom a file may belong to. Their set-id
+                // bits would give this user's rights.
+                Err(Errno::INVAL) => mode &= 0o777,
+                changed => changed?,
+            }
         } else if stat.st_uid != rustix::process::geteuid().as_raw() {
             // Set-id bits would give this user's rights, not the owner's.
             mode &= 0o777;
