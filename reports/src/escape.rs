@@ -13,10 +13,11 @@
 use std::fmt::Write as _;
 
 /// Whether a character must not reach a terminal as it is: it acts, reorders
-/// the text around it, or cannot be seen.
+/// the text around it, cannot be seen, or is none (XML and HTML take no noncharacters).
 #[must_use]
 pub fn is_hazard(c: char) -> bool {
     c.is_control() // C0, DEL, C1
+        || u32::from(c) & 0xfffe == 0xfffe // the last two of each plane
         || matches!(c,
             '\u{ad}' // soft hyphen
             | '\u{34f}' // combining grapheme joiner
@@ -27,6 +28,7 @@ pub fn is_hazard(c: char) -> bool {
             | '\u{200b}'..='\u{200f}' // zero width, left-to-right and right-to-left marks
             | '\u{2028}'..='\u{202e}' // line and paragraph separator, bidi embeddings and overrides
             | '\u{2060}'..='\u{206f}' // word joiner, invisible operators, bidi isolates
+            | '\u{fdd0}'..='\u{fdef}' // noncharacters
             | '\u{feff}' // byte order mark
             | '\u{fff9}'..='\u{fffb}' // interlinear annotation
             | '\u{1bca0}'..='\u{1bca3}' // shorthand format controls

@@ -15,11 +15,12 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestRerun, TestSuite, XmlString};
 
 use crate::confirmed::Reproduction;
+use crate::escape::truncate_middle;
 use crate::gate::Gate;
 use crate::model::{Finding, Report, Run, Totals, Verdict};
 use crate::phrases;
 use crate::shards::Shards;
-use text::{about, bounded, one_line, whole};
+use text::{about, one_line, whole};
 
 /// The name of the case that stands for the scenario itself.
 const WHOLE: &str = "the scenario as a whole";
@@ -61,7 +62,7 @@ struct Names(HashSet<(String, String)>);
 impl Names {
     /// `name`, with a number where it was given already.
     fn unique(&mut self, class: &str, name: &str) -> String {
-        let name = bounded(name, LONGEST_NAME);
+        let name = truncate_middle(name, LONGEST_NAME);
         let numbered = |number| if number == 1 { name.clone() } else { format!("{name} ({number})") };
         let mut names = (1_u64..).map(numbered);
         names.find(|name| self.0.insert((class.to_owned(), name.clone()))).expect("numbers do not run out")
@@ -103,7 +104,7 @@ fn time(run: &Run) -> Duration {
 fn properties(report: &Report, run: &Run) -> Vec<Property> {
     let totals = Totals::of(slice::from_ref(run));
     let mut properties = vec![
-        Property::new("agent", bounded(&phrases::command(&run.agent), text::LONGEST)),
+        Property::new("agent", truncate_middle(&phrases::command(&run.agent), text::LONGEST)),
         Property::new("strategy", one_line(&run.strategy)),
         Property::new("trials", totals.trials.to_string()),
         Property::new("missed", totals.missed.to_string()),

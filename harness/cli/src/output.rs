@@ -8,6 +8,7 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use std::collections::BTreeSet;
 use std::io::{IsTerminal, Read, Write};
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 /// Prints to standard output. A reader that has gone away is no error.
@@ -31,16 +32,20 @@ pub(crate) fn complain(text: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{text}");
 }
 
-/// Reads a text file. What is no file is refused: a pipe or a device has no end.
+/// Reads a text file, or what is piped in. What else there is is refused: a device has no end.
 pub(crate) fn read_text(path: &Path, most: u64) -> Result<String, Failure> {
     let failed = |why: String| Failure::usage(format!("cannot read {}: {why}", path.display()));
-    // Without waiting: a named pipe could block for ever.
+    // Without waiting: a named pipe to which nobody writes could block for ever.
     let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())
         .map_err(|errno| failed(std::io::Error::from(errno).to_string()))?;
     let file = std::fs::File::from(file);
     let metadata = file.metadata().map_err(|error| failed(error.to_string()))?;
-    if !metadata.is_file() {
-        let what = if metadata.is_dir() { "it is a directory" } else { "it is not a regular file" };
+    if metadata.file_type().is_fifo() {
+        // Whoever writes to it is waited for.
+        rustix::fs::fcntl_setfl(&file, OFlags::RDONLY)
+            .map_err(|errno| failed(std::io::Error::from(errno).to_string()))?;
+    } else if !metadata.is_file() {
+        let what = if metadata.is_dir() { "it is a directory" } else { "it is neither a file nor a pipe" };
         return Err(failed(what.to_owned()));
     }
     let mut text = String::new();

@@ -318,3 +318,18 @@ fn shards_of_different_divisions_are_not_one_run() {
     assert!(said(&output).contains("divided in different ways"), "{}", said(&output));
     assert!(!place.join("m.json").exists());
 }
+
+#[test]
+fn a_report_can_be_piped_in() {
+    let suite = suite();
+    let place = suite.path();
+    let words = ["run", "one.toml", "--quiet", "--format", "json", "--output", "r.json"];
+    assert_eq!(ran(place, &words).status.code(), Some(1));
+    let line = "cat r.json | \"$0\" gate /dev/stdin; test $? = 1 && : | \"$0\" gate /dev/stdin";
+    let output = Command::new("sh").args(["-c", line, env!("CARGO_BIN_EXE_quietus")]).current_dir(place).output();
+    let output = output.expect("sh runs");
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert!(said(&output).contains("the gate fails"), "{}", said(&output));
+    let output = ran(place, &["gate", "/dev/null"]);
+    assert!(said(&output).contains("it is neither a file nor a pipe"), "{}", said(&output));
+}

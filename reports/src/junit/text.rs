@@ -16,15 +16,9 @@ const MOST_POINTS: usize = 8;
 /// More trials that could not be judged than this are counted, not told.
 const MOST_TRIALS: usize = 20;
 
-/// `text` as one line that XML can hold, cut in its middle to what is read.
+/// `text` as one line of characters that XML has, cut in its middle to what is read.
 pub(super) fn one_line(text: &str) -> String {
-    bounded(&escape_terminal(text), LONGEST)
-}
-
-/// An escaped text of at most `most` characters that XML can hold.
-pub(super) fn bounded(text: &str, most: usize) -> String {
-    // XML 1.0 has no way to write these two, not even as a reference.
-    truncate_middle(&text.replace('\u{fffe}', r"\u{fffe}").replace('\u{ffff}', r"\u{ffff}"), most)
+    truncate_middle(&escape_terminal(text), LONGEST)
 }
 
 /// What is known of a finding, a line each.
