@@ -97,13 +97,13 @@ impl<P: Place> TrialSession<P> {
             let traced = self.tracer.is_some() && occasion == Occasion::Settled;
             let halted =
                 traced && agents.iter().any(|process| process.threads.iter().any(|thread| thread.state == 't'));
-            let busy = halted || !activity(self.cell.proc(), &pids, traced).0;
+            let busy = halted || unseen || !activity(self.cell.proc(), &pids, traced).0;
+            rests = !busy;
             // That a helper listens does not make the agent a server.
             let own: Vec<ProcessRecord> = processes.iter().filter(|process| !process.helper).cloned().collect();
             let holds = |listener: &Listener| own.iter().any(|process| listener.holders.contains(&process.id));
-            rests = !busy && !unseen;
             let listens = listeners.iter().any(holds) || unix_sockets(self.cell.proc(), &own).listening;
-            self.say(Event::Looked(Look { alive: pids.len().max(usize::from(unseen)), busy: busy || unseen, listens }));
+            self.say(Event::Looked(Look { alive: pids.len().max(usize::from(unseen)), busy, listens }));
         }
         if matches!(occasion, Occasion::Idle | Occasion::Injection) {
             self.evidence.locked.extend(locked_files(self.cell.proc(), &processes));
