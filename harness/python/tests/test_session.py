@@ -24,7 +24,8 @@ def told(stub):
 def waiting(pytester, stub, told):
     """A session whose quietus waits for a signal."""
     pytester.makepyfile("import pytest\n@pytest.mark.quietus(command=['x'])\ndef test_agent(): pass\n")
-    command = [sys.executable, "-m", "pytest", "--quietus-bin", str(stub.path), "-p", "no:cacheprovider"]
+    # Its parent may ignore SIGINT, as after `&` in a script.
+    command = ["env", "--default-signal", sys.executable, "-m", "pytest", "--quietus-bin", str(stub.path), "-p", "no:cacheprovider"]
     session = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
     yield session
     session.kill()
