@@ -2,6 +2,7 @@
 
 use super::live::TrialSession;
 use super::place::Place;
+use super::terminal::hang_up;
 use crate::cell::{Depth, look_at};
 use crate::driver::Session as _;
 use crate::driver::tracer::Release;
@@ -42,8 +43,7 @@ impl<P: Place> TrialSession<P> {
                 self.streams.pending.clear();
                 self.streams.input = None;
             }
-            // Closing the controlling side is what hangs a terminal up.
-            Step::PtyHangup => self.streams.outputs = [None, None],
+            Step::PtyHangup => self.close_outputs(),
             Step::ParentDeath => self.kill_host(),
             Step::Fault(fault) => {
                 if let Some(tracer) = &self.tracer {
@@ -117,9 +117,17 @@ impl<P: Place> TrialSession<P> {
     /// The host is gone: its ends of the pipes close and the agent's parent is another.
     fn kill_host(&mut self) {
         self.streams.input = None;
-        self.streams.outputs = [None, None];
+        self.close_outputs();
         if let Some(host) = &self.host {
             let _ = send_signal(&host.directory, Signal::KILL.number());
+        }
+    }
+
+    /// Closes our ends of the outputs; a terminal hangs up.
+    fn close_outputs(&mut self) {
+        let outputs = std::mem::take(&mut self.streams.outputs);
+        if self.terminal {
+            outputs.into_iter().flatten().for_each(hang_up);
         }
     }
 

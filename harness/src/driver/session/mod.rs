@@ -16,6 +16,7 @@ mod stacked;
 mod stalled;
 mod states;
 mod streams;
+mod terminal;
 mod within;
 
 pub(super) use open::open_in;
