@@ -83,7 +83,7 @@ pub(crate) const PLAIN: Real = Real {
 fn main() {
     let mut arguments = Arguments::from_args();
     // They mostly wait.
-    arguments.test_threads.get_or_insert(6);
+    arguments.test_threads.get_or_insert(8);
     let mut tests = Vec::new();
     for real in real_programs::all() {
         let missing: Vec<&str> = real.needs.iter().copied().filter(|program| !is_on_path(program)).collect();

@@ -39,7 +39,7 @@ const TESTS: &[(&str, Body)] = &[
 fn main() {
     let mut arguments = Arguments::from_args();
     // They mostly wait.
-    arguments.test_threads.get_or_insert(6);
+    arguments.test_threads.get_or_insert(10);
     let mut trials = Vec::new();
     for person in [Person::Oneself, Person::Nobody] {
         for (name, body) in TESTS {
