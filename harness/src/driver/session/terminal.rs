@@ -9,13 +9,17 @@ use std::time::{Duration, Instant};
 /// being started elsewhere, and has not closed yet what it inherited, puts that off by as long:
 /// an agent would run on meanwhile. After a second somebody keeps it open for good.
 pub(super) fn hang_up(control: OwnedFd) {
+    hang_up_within(control, Duration::from_secs(1));
+}
+
+fn hang_up_within(control: OwnedFd, longest: Duration) {
     let side = ioctl_tiocgptpeer(&control, OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC);
     drop(control);
     let Ok(side) = side else { return };
-    let end = Instant::now() + Duration::from_secs(1);
+    let end = Instant::now() + longest;
     while let Some(left) = end.checked_duration_since(Instant::now()) {
         let mut polled = [PollFd::new(&side, PollFlags::empty())];
-        let left = Timespec { tv_sec: 0, tv_nsec: left.as_nanos().min(999_999_999) as _ };
+        let left = Timespec { tv_sec: left.as_secs() as _, tv_nsec: left.subsec_nanos().into() };
         // The controlling side is closed a moment before the terminal hangs up: that is an error.
         if poll(&mut polled, Some(&left)).is_ok_and(|found| found > 0 && polled[0].revents().contains(PollFlags::ERR)) {
             return;
@@ -31,7 +35,8 @@ mod tests {
     #[test]
     fn it_has_hung_up_when_this_returns() {
         for _ in 0..20 {
-            let control = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+            let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+            let control = rustix::pty::openpt(flags).expect("a terminal");
             rustix::pty::unlockpt(&control).expect("its other side may be opened");
             let inherited = control.try_clone().expect("a copy");
             let closed = AtomicBool::new(false);
@@ -42,7 +47,7 @@ mod tests {
                     closed.store(true, Ordering::SeqCst);
                     drop(inherited);
                 });
-                hang_up(control);
+                hang_up_within(control, Duration::from_secs(60));
                 assert!(closed.load(Ordering::SeqCst));
             });
         }
